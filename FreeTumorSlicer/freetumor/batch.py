@@ -1,0 +1,232 @@
+"""Many syntheses from one CSV file: killed at any moment, it goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import freetumor
+from freetumor.cases import read_case, remove_partial
+from freetumor.errors import BadInput, FreeTumorError, Rejected
+from freetumor.job import Job, parse_point, run
+from freetumor.pipeline import Request
+
+REQUIRED = ("ct", "organ", "out")
+OPTIONAL = (
+    "labels",
+    "label_convention",
+    "organ_value",
+    "mask",
+    "diameter",
+    "size_class",
+    "at",
+    "count",
+    "seed",
+    "engine",
+    "gate",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the CSV file: its number in the file, its job, and a digest of what it asks."""
+
+    line: int
+    job: Job
+    digest: str
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Jobs of a CSV file with a header line; paths in it are relative to the file.
+
+    Columns ``ct, organ, out`` are required; ``labels, label_convention, organ_value, mask, diameter,
+    size_class, at, count, seed, engine, gate`` may be there (several values are separated by blanks).
+
+    Raises:
+        BadInput: the file is missing or no CSV, a column is unknown or missing, a value cannot be read,
+            or two rows write the same case.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            names = reader.fieldnames or []
+            lines = [(reader.line_num, line) for line in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInput("a CSV file (UTF-8)", f"{path}: {error}", kind="usage") from error
+    wrong = [n for n in names if n not in REQUIRED + OPTIONAL] + [n for n in REQUIRED if n not in names]
+    if wrong:
+        raise BadInput(
+            f"columns {', '.join(REQUIRED)} and perhaps {', '.join(OPTIONAL)}",
+            f"unknown or missing: {', '.join(map(str, wrong))}",
+            kind="usage",
+        )
+    rows = [_row(number, line, path.parent) for number, line in lines]
+    seen: dict[Path, int] = {}
+    for row in rows:
+        out = row.job.out.resolve()
+        if out in seen:
+            raise BadInput(
+                "a case folder of its own for each row",
+                f"{row.job.out} in lines {seen[out]} and {row.line}",
+                kind="usage",
+            )
+        seen[out] = row.line
+    return rows
+
+
+def run_batch(path: str | Path, workers: int, report: Callable[[Row, dict], None]) -> dict:
+    """Run all rows of a CSV file, at most `workers` at a time.
+
+    Finished cases are kept, cases known to be rejected are not tried again, all else is run. What
+    happened goes line by line to ``<name>.results.jsonl`` beside the CSV file.
+
+    Args:
+        report: called with each row and its result when it is known.
+
+    Returns:
+        ``{"status", "done", "kept", "rejected", "failed": counts, "results": file}``.
+    """
+    path = Path(path)
+    if workers < 1:
+        raise BadInput("at least 1 worker", str(workers), kind="usage")
+    rows = read_rows(path)
+    log = path.with_name(f"{path.stem}.results.jsonl")
+    rejected = _known_rejections(log)
+    counts = {"done": 0, "kept": 0, "rejected": 0, "failed": 0}
+    with log.open("a", encoding="utf-8") as file:
+        for row, result, fresh in _results(rows, workers, rejected):
+            counts[result["status"]] += 1
+            if fresh:
+                line = {"line": row.line, "digest": row.digest, "out": str(row.job.out), **result}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.flush()
+            report(row, result)
+    status = "done" if not counts["failed"] + counts["rejected"] else "incomplete"
+    return {"status": status, **counts, "results": str(log)}
+
+
+def _results(rows: list[Row], workers: int, rejected: dict[str, dict]) -> Iterator[tuple[Row, dict, bool]]:
+    todo = []
+    for row in rows:
+        known = _known(row, rejected)
+        if known:
+            yield row, known, False
+        else:
+            remove_partial(row.job.out)
+            todo.append(row)
+    if workers == 1:
+        for row in todo:
+            yield row, run_row(row), True
+        return
+    # Spawned, not forked: ITK's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, max(1, len(todo))), context, initializer=_end_with_parent) as pool:
+        futures = {pool.submit(run_row, row): row for row in todo}
+        for future in as_completed(futures):
+            yield futures[future], future.result(), True
+
+
+def run_row(row: Row) -> dict:
+    """Run one row; errors on purpose become a result, so that one bad row does not stop the others."""
+    try:
+        outcome = run(row.job)
+    except Rejected as error:
+        return {"status": "rejected", "message": str(error), "verdicts": error.verdicts}
+    except FreeTumorError as error:
+        return {
+            "status": "failed",
+            "kind": error.kind,
+            "message": str(error),
+            "exit_code": error.exit_code,
+        }
+    return {
+        "status": "done",
+        "passed": all(lesion.verdict.passed for lesion in outcome.synthesis.lesions),
+        "seconds": round(sum(outcome.seconds.values()), 3),
+    }
+
+
+def _known(row: Row, rejected: dict[str, dict]) -> dict | None:
+    if row.job.out.exists():
+        record = read_case(row.job.out).provenance
+        request = {k: v for k, v in asdict(row.job.request).items() if k not in ("seed", "engine", "count")}
+        asked = json.loads(json.dumps([row.job.organ, row.job.request.seed, row.job.request.engine, request]))
+        held = {k: v for k, v in record["request"].items() if k != "count"}
+        if asked == [record["organ"], record["seed"], record["engine"], held]:
+            return {"status": "kept"}
+        return {
+            "status": "failed",
+            "kind": "exists",
+            "exit_code": 2,
+            "message": f"{row.job.out} holds a case made with other settings: move it away or change 'out'",
+        }
+    return rejected.get(row.digest)
+
+
+def _known_rejections(log: Path) -> dict[str, dict]:
+    found = {}
+    if log.exists():
+        for line in log.read_text("utf-8").splitlines():
+            try:
+                result = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # a line cut off by a kill: that row is simply run again
+            if result["status"] == "rejected":
+                found[result["digest"]] = {k: result[k] for k in ("status", "message", "verdicts")}
+    return found
+
+
+def _row(number: int, line: dict, base: Path) -> Row:
+    text = {k: v.strip() for k, v in line.items() if isinstance(v, str) and v.strip()}
+
+    def path(name: str) -> Path | None:
+        return base / text[name] if name in text else None
+
+    try:
+        for name in REQUIRED:
+            if name not in text:
+                raise BadInput(f"a value in column {name}", "nothing", kind="usage")
+        request = Request(
+            diameter=float(text["diameter"]) if "diameter" in text else None,
+            size_class=text.get("size_class"),
+            at=tuple(parse_point(p) for p in text.get("at", "").split()),
+            count=int(text.get("count", 1)),
+            seed=int(text.get("seed", 0)),
+            engine=text.get("engine", "procedural"),
+            gate=text.get("gate", "yes").lower() not in ("no", "false", "0"),
+        )
+        job = Job(
+            ct=path("ct"),
+            organ=text["organ"],
+            out=path("out"),
+            labels=path("labels"),
+            label_convention=text.get("label_convention", "freetumor"),
+            organ_values=tuple(int(v) for v in text.get("organ_value", "").split()),
+            mask=path("mask"),
+            request=request,
+        )
+    except (ValueError, BadInput) as error:
+        raise BadInput("a row that can be read", f"line {number}: {error}", kind="usage") from error
+    asked = json.dumps([freetumor.__version__, text], sort_keys=True)
+    return Row(number, job, hashlib.sha256(asked.encode()).hexdigest())
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed must not live on."""
+    sentinel = multiprocessing.parent_process().sentinel
+
+    def watch() -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

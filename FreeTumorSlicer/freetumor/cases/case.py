@@ -1,0 +1,164 @@
+"""The case folder, the unit of data: written whole or not at all, never over another."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from freetumor.errors import BadInput, OutputError
+from freetumor.pipeline import Synthesis
+from freetumor.report.preview import preview
+from freetumor.synthesis.provenance import provenance
+from freetumor.volume import write_volume
+
+CT, LABELS, TUMOR_MASK = "ct.nii.gz", "labels.nii.gz", "tumor_mask.nii.gz"
+PROVENANCE, PREVIEW = "provenance.json", "preview.png"
+FILES = (CT, LABELS, TUMOR_MASK, PROVENANCE, PREVIEW)
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A finished case folder."""
+
+    path: Path
+    provenance: dict
+
+    @property
+    def name(self) -> str:
+        """The folder's name: the case's id in exports."""
+        return self.path.resolve().name
+
+
+def write_case(folder: str | Path, synthesis: Synthesis, ct_hash: str, labels_hash: str) -> Case:
+    """Write a synthesis as a case folder.
+
+    Args:
+        folder: must not exist yet; its parent is made.
+        ct_hash, labels_hash: fingerprints of the inputs, taken before the synthesis.
+
+    Raises:
+        BadInput: the folder exists, or cannot be made there.
+        OutputError: the disk is full. Nothing is left behind.
+    """
+    folder = Path(folder)
+    record = provenance(synthesis, ct_hash, labels_hash)
+    with _appearing(folder) as partial:
+        write_volume(synthesis.ct, partial / CT)
+        instances = synthesis.instances()
+        labels = synthesis.labels.in_group_convention()
+        labels[instances > 0] = synthesis.labels.organ.lesion_label
+        write_volume(synthesis.ct.like(labels), partial / LABELS)
+        write_volume(synthesis.ct.like(instances), partial / TUMOR_MASK)
+        preview(synthesis).save(partial / PREVIEW)
+        write_json(partial / PROVENANCE, record)
+    return Case(folder, record)
+
+
+def read_case(folder: str | Path) -> Case:
+    """A case folder written by :func:`write_case`; raises :class:`BadInput` if it is not one."""
+    folder = Path(folder)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise BadInput(
+            f"a case folder with {', '.join(FILES)}",
+            f"{folder} without {', '.join(missing)}",
+            "Make one with 'freetumor synthesize'.",
+            kind="not_a_case",
+        )
+    try:
+        record = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadInput("JSON", f"{folder / PROVENANCE}: {error}", kind="not_a_case") from error
+    return Case(folder, record)
+
+
+def write_json(path: Path, data: dict) -> None:
+    """Write JSON whole or not at all: sorted as given, readable, ending in a newline."""
+    partial = path.with_name(f".{path.name}{_PARTIAL}-{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=_plain) + "\n", "utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_free(folder: str | Path) -> None:
+    """Raise :class:`BadInput` where a case cannot be written to `folder`, before any work is done."""
+    folder = Path(folder)
+    if folder.exists():
+        raise BadInput(
+            "a new folder for the case",
+            f"{folder}, which exists",
+            "Nothing is overwritten: give another --out or move it away.",
+            kind="exists",
+        )
+    parent = folder.absolute().parent
+    with _os_errors(folder):
+        parent.mkdir(parents=True, exist_ok=True)
+        probe = parent / f".{folder.name}{_PARTIAL}-{os.getpid()}"
+        probe.mkdir()
+        probe.rmdir()
+
+
+def remove_partial(folder: str | Path) -> None:
+    """Remove what a killed process left of `folder`."""
+    folder = Path(folder).absolute()
+    if folder.parent.is_dir():
+        for left in folder.parent.glob(f".{_escaped(folder.name)}{_PARTIAL}-*"):
+            shutil.rmtree(left)
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder` that takes its name at the end, or vanishes."""
+    check_free(folder)
+    partial = folder.absolute().parent / f".{folder.name}{_PARTIAL}-{os.getpid()}"
+    try:
+        with _os_errors(folder):
+            partial.mkdir()
+            yield partial
+            partial.rename(folder.absolute())
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _os_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OutputError(
+                f"the disk is full: could not write {folder}. Free some space or give another --out. "
+                "Nothing was left behind.",
+                kind="disk_full",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
+            raise BadInput(
+                "an output folder that can be written",
+                f"{folder}: {error.strerror}",
+                "Give another --out.",
+                kind="output_not_writable",
+            ) from error
+        raise
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,129 @@
+"""Putting a shape on the CT's grid so that it has the asked volume there, organ and all.
+
+The shape is an implicit function: voxels are ordered by it and the first n are taken, n being the asked
+volume in voxels. A lesion that the organ's border cuts grows on its free side by a few per cent instead
+of ending up smaller than asked; one that would have to grow further does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import ndimage
+
+from freetumor.masks.shapes import Shape
+from freetumor.masks.tumor_mask import TumorMask, sphere_diameter, sphere_volume
+from freetumor.volume import Box, Geometry
+
+MAX_STRETCH = 1.2  # how far, in radii, the surface may move outwards to make up for what the organ cuts
+SIZE_TOLERANCE = 0.10  # of the diameter
+_MAX_POINTS = 1_500_000
+
+# box -> bool array (k, j, i): where tumor may be
+Allowed = Callable[[Box], np.ndarray]
+
+
+def fit(
+    shape: Shape, centre: np.ndarray, geometry: Geometry, allowed: Allowed, details: dict | None = None
+) -> TumorMask | None:
+    """Voxelise `shape` at `centre` (RAS mm) within `allowed`; None where it does not fit.
+
+    The result's equivalent-sphere diameter is the shape's up to half a voxel of volume.
+    """
+    box = _reach_box(shape, centre, geometry)
+    wanted = round(sphere_volume(shape.diameter) / geometry.voxel_volume)
+    free = allowed(box)
+    if wanted < 1 or free.sum() < wanted:
+        return None
+    sub_values = _values(shape, centre, geometry, box)
+    value = sub_values.mean(axis=-1)
+    candidates = _component_nearest(free & (value <= MAX_STRETCH), value)
+    if candidates is None or candidates.sum() < wanted:
+        return None
+    flat = np.where(candidates, value, np.inf).ravel()
+    chosen = np.argsort(flat, kind="stable")[:wanted]
+    inside = np.zeros(flat.size, bool)
+    inside[chosen] = True
+    inside = inside.reshape(box.shape)
+    if not _in_one_piece(inside):
+        return None
+    level = max(float(flat[chosen[-1]]), 1e-3)
+    soft = ((sub_values <= level).mean(axis=-1) * free).astype(np.float32)
+    tight = Box.of(inside | (soft > 0))
+    absolute = Box(
+        tuple(a + b for a, b in zip(box.start, tight.start, strict=True)),
+        tuple(a + b for a, b in zip(box.start, tight.stop, strict=True)),
+    )
+    return TumorMask(
+        absolute,
+        inside[tight.slices],
+        soft[tight.slices],
+        geometry.cropped(absolute),
+        shape.diameter,
+        dict(details or {}),
+    )
+
+
+def size_is_reachable(diameter: float, geometry: Geometry) -> bool:
+    """Whether a whole number of voxels comes within the tolerance of `diameter` (mm)."""
+    wanted = round(sphere_volume(diameter) / geometry.voxel_volume)
+    got = sphere_diameter(wanted * geometry.voxel_volume)
+    return wanted >= 1 and abs(got / diameter - 1.0) <= SIZE_TOLERANCE
+
+
+def largest_that_fits(shape: Shape, centre: np.ndarray, geometry: Geometry, allowed: Allowed) -> float:
+    """Largest diameter in mm, up to the shape's own, at which it fits at `centre`; 0 if none does."""
+    low, high = 0.0, shape.diameter
+    for _ in range(9):
+        middle = (low + high) / 2.0
+        if fit(shape.scaled(middle), centre, geometry, allowed) is None:
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def _reach_box(shape: Shape, centre: np.ndarray, geometry: Geometry) -> Box:
+    index = np.rint(geometry.ras_to_index(centre)).astype(int)
+    start = np.clip(index, 0, np.array(geometry.shape) - 1)
+    return Box(tuple(start), tuple(start + 1)).grown(
+        geometry.margin(shape.reach * MAX_STRETCH), geometry.shape
+    )
+
+
+def _values(shape: Shape, centre: np.ndarray, geometry: Geometry, box: Box) -> np.ndarray:
+    """Values of the shape at sub-points of every voxel: float32, (k, j, i, points)."""
+    fine = max(0.5, shape.diameter / 16.0)
+    parts = [int(np.clip(np.ceil(s / fine), 1, 6)) for s in geometry.spacing]
+    while box.size * np.prod(parts) > _MAX_POINTS and max(parts) > 1:
+        parts[int(np.argmax(parts))] -= 1
+    offsets = np.stack(
+        np.meshgrid(*[(np.arange(p) + 0.5) / p - 0.5 for p in parts], indexing="ij"), axis=-1
+    ).reshape(-1, 3)
+    grid = np.stack(
+        np.meshgrid(*[np.arange(a, b) for a, b in zip(box.start, box.stop, strict=True)], indexing="ij"),
+        axis=-1,
+    )
+    # Affine maps are linear: voxel centres and offsets are turned into mm separately and added up.
+    centres_mm = (geometry.index_to_ras(grid) - centre).astype(np.float32)
+    offsets_mm = (geometry.index_to_ras(offsets) - geometry.index_to_ras(np.zeros(3))).astype(np.float32)
+    values = np.empty((*box.shape, len(offsets)), np.float32)
+    for n, offset in enumerate(offsets_mm):
+        values[..., n] = shape.value(centres_mm + offset)
+    return values
+
+
+def _component_nearest(mask: np.ndarray, value: np.ndarray) -> np.ndarray | None:
+    """The connected part of `mask` that holds its innermost voxel."""
+    parts, count = ndimage.label(mask)
+    if count == 0:
+        return None
+    innermost = np.argmin(np.where(mask, value, np.inf))
+    return parts == parts.flat[innermost]
+
+
+def _in_one_piece(inside: np.ndarray) -> bool:
+    """Whether stray voxels are at most 2 % of the lesion (26-neighbourhood)."""
+    parts, count = ndimage.label(inside, structure=np.ones((3, 3, 3)))
+    return count <= 1 or np.bincount(parts.ravel())[1:].max() >= 0.98 * inside.sum()

@@ -1,0 +1,127 @@
+"""Where a sampled tumor may lie: inside the organ, away from other lesions, and in free room."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from freetumor.masks.tumor_mask import TumorMask
+from freetumor.organs.labels import OrganLabels
+from freetumor.volume import Box, Geometry, Volume
+
+GAP_MM = 6.0  # least distance between lesions, so that their edits never touch
+_COARSE_VOXELS = 400_000
+_FAT_HU = (-160.0, -20.0)  # where an exophytic tumor may bulge
+_BORDER_MM = 3.0  # partial volume and the label's own error
+
+
+class OrganMap:
+    """The organ on a coarse grid with its depth: where to look for room, in milliseconds.
+
+    The grid is the CT's, thinned so that the organ's box holds at most some 400,000 voxels.
+    """
+
+    def __init__(self, labels: OrganLabels, taken: list[TumorMask]) -> None:
+        geometry = labels.geometry
+        step = np.array([max(1, int(4.0 // s)) for s in geometry.spacing])
+        found = Box.of(labels.strided(step))
+        box = Box(
+            tuple(int(v) for v in np.array(found.start) * step),
+            tuple(int(v) for v in np.array(found.stop) * step),
+        ).grown(tuple(step), geometry.shape)
+        step = self._step_for(box, geometry)
+        organ = labels.mask(box)[tuple(slice(None, None, s) for s in step)]
+        organ &= ~labels.lesions(box)[tuple(slice(None, None, s) for s in step)]
+        self.geometry: Geometry = geometry.cropped(box).strided(step)
+        for mask in taken:
+            organ &= ~self._near(mask)
+        # Padded so that the end of the scan counts as a border: a lesion is not cut by it.
+        padded = np.pad(organ, 1)
+        self.depth = ndimage.distance_transform_edt(padded, sampling=self.geometry.spacing)[1:-1, 1:-1, 1:-1]
+
+    @staticmethod
+    def _step_for(box: Box, geometry: Geometry) -> tuple[int, int, int]:
+        mm = max(1.0, np.cbrt(box.size * geometry.voxel_volume / _COARSE_VOXELS))
+        return tuple(max(1, int(mm // s)) for s in geometry.spacing)
+
+    def _near(self, mask: TumorMask) -> np.ndarray:
+        index = np.stack(np.nonzero(mask.inside), axis=-1)
+        near = np.zeros(self.geometry.shape, bool)
+        coarse = np.rint(self.geometry.ras_to_index(mask.geometry.index_to_ras(index))).astype(int)
+        coarse = coarse[((coarse >= 0) & (coarse < self.geometry.shape)).all(axis=1)]
+        near[tuple(coarse.T)] = True
+        return ndimage.distance_transform_edt(~near, sampling=self.geometry.spacing) <= GAP_MM
+
+    @property
+    def deepest(self) -> float:
+        """Largest distance to the organ's border, mm."""
+        return float(self.depth.max(initial=0.0))
+
+    def candidates(
+        self, diameter: float, rng: np.random.Generator, count: int, *, at_border: bool
+    ) -> np.ndarray:
+        """Random centres in RAS mm, (count, 3), deep enough for `diameter` or else the deepest there are.
+
+        With `at_border` the lesion's edge comes near the organ's border (subpleural, exophytic).
+        """
+        radius = diameter / 2.0
+        low, high = (0.35, 0.8) if at_border else (0.85, np.inf)
+        room = (self.depth >= low * radius) & (self.depth <= high * radius) & (self.depth > 0)
+        if not room.any():
+            room = self.depth >= min(low * radius, 0.8 * self.deepest)
+            room &= self.depth > 0
+        index = np.flatnonzero(room)
+        if index.size == 0:
+            return np.empty((0, 3))
+        chosen = rng.choice(index, size=count)
+        centres = np.stack(np.unravel_index(chosen, self.depth.shape), axis=-1)
+        return self.geometry.index_to_ras(centres + rng.uniform(-0.5, 0.5, centres.shape))
+
+    def deepest_centres(self, count: int) -> np.ndarray:
+        """The `count` deepest places in RAS mm, (count, 3)."""
+        flat = np.argsort(self.depth, axis=None, kind="stable")[::-1][:count]
+        index = np.stack(np.unravel_index(flat, self.depth.shape), axis=-1)
+        return self.geometry.index_to_ras(index[self.depth.ravel()[flat] > 0])
+
+
+def allowed_in(ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exophytic: bool):
+    """The function box -> bool array of voxels a tumor may take (see :mod:`fitting`).
+
+    Inside the organ, not within real lesions or near those already placed; an exophytic tumor may also
+    take the fat around the organ, never another organ, bone, bowel or air.
+    """
+
+    def allowed(box: Box) -> np.ndarray:
+        free = labels.mask(box)
+        if exophytic:
+            free |= _fat_around(ct, labels, free, box)
+        free &= ~labels.lesions(box)
+        for mask in taken:
+            free &= ~_grown(mask, box)
+        return free
+
+    return allowed
+
+
+def _fat_around(ct: Volume, labels: OrganLabels, organ: np.ndarray, box: Box) -> np.ndarray:
+    """Fat, and the organ's own blurred border, which is neither fat nor labelled organ."""
+    hu = ndimage.gaussian_filter(ct.hu(box), [0.8 / s for s in labels.geometry.spacing])
+    fat = (hu > _FAT_HU[0]) & (hu < _FAT_HU[1])
+    near = ndimage.distance_transform_edt(~organ, sampling=labels.geometry.spacing) <= _BORDER_MM
+    return (fat | near & (hu > _FAT_HU[0])) & (labels.labels.array[box.slices] == 0)
+
+
+def _grown(mask: TumorMask, box: Box) -> np.ndarray:
+    """Voxels of `box` closer than the gap to `mask`."""
+    margin = mask.geometry.margin(GAP_MM)
+    apart = any(
+        a - m >= q or b + m <= p
+        for a, b, p, q, m in zip(mask.box.start, mask.box.stop, box.start, box.stop, margin, strict=True)
+    )
+    if apart:
+        return np.zeros(box.shape, bool)
+    start = tuple(min(a, b) for a, b in zip(mask.box.start, box.start, strict=True))
+    stop = tuple(max(a, b) for a, b in zip(mask.box.stop, box.stop, strict=True))
+    outer = Box(start, stop)
+    distance = ndimage.distance_transform_edt(~mask.on(outer), sampling=mask.geometry.spacing)
+    return (distance <= GAP_MM)[box.within(outer)]

@@ -1,0 +1,125 @@
+"""Random radius per direction: smooth fields on the sphere, and how rough the body is that they make.
+
+Directions are a table of latitudes (from +z to -z, both poles) and longitudes (from -pi).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import special
+
+ROWS, COLUMNS = 97, 192
+LOWEST, HIGHEST = 3, 24  # degrees: below are position and axes, beyond 360 / 24 degrees nothing is seen
+_COARSE = 3  # every third direction is enough to integrate
+_SOFT = 0.6  # log radius at which lobes stop growing: real tumors have lobes, not thorns
+_LARGEST = 1.2  # amplitude, in units of the field's standard deviation
+
+
+@lru_cache
+def sphere(step: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors (rows, columns, 3) of every `step`-th direction, and weights that add up to 1."""
+    polar = np.linspace(0.0, np.pi, ROWS)[::step, None]
+    around = (np.arange(COLUMNS) * (2.0 * np.pi / COLUMNS) - np.pi)[None, ::step]
+    x, y = np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around)
+    weights = np.broadcast_to(np.sin(polar), x.shape)
+    return np.stack([x, y, np.cos(polar) + 0.0 * around], axis=-1), weights / weights.sum()
+
+
+@lru_cache
+def _legendre() -> np.ndarray:
+    """Normalised associated Legendre functions (order, row, degree) at the table's latitudes."""
+    cosines = np.cos(np.linspace(0.0, np.pi, ROWS))
+    table = np.zeros((HIGHEST + 1, ROWS, HIGHEST + 1))
+    for degree in range(LOWEST, HIGHEST + 1):
+        for order in range(degree + 1):
+            logs = special.gammaln(degree - order + 1) - special.gammaln(degree + order + 1)
+            norm = np.sqrt((2 * degree + 1) * (2.0 if order else 1.0) * np.exp(logs))
+            table[order, :, degree] = norm * special.lpmv(order, degree, cosines)
+    return table
+
+
+def random_normals(rng: np.random.Generator) -> np.ndarray:
+    """What :func:`random_field` takes: standard normal numbers (cosine and sine, degree, order)."""
+    return rng.standard_normal((2, HIGHEST + 1, HIGHEST + 1))
+
+
+def random_field(normals: np.ndarray, slope: float) -> np.ndarray:
+    """Isotropic Gaussian field (rows, columns) of variance 1 with ``power(degree) ~ degree ** -slope``."""
+    degree = np.arange(LOWEST, HIGHEST + 1)
+    power = degree**-slope
+    scale = np.zeros((HIGHEST + 1, 1))
+    scale[LOWEST:, 0] = np.sqrt(power / power.sum() / (2 * degree + 1))
+    waves = (normals[0] - 1j * normals[1]) * scale  # (degree, order)
+    waves[:, 1:] *= 0.5
+    spectrum = np.zeros((ROWS, COLUMNS // 2 + 1), dtype=np.complex128)
+    spectrum[:, : HIGHEST + 1] = np.einsum("mrl,lm->rm", _legendre(), waves)
+    return np.fft.irfft(spectrum, n=COLUMNS, axis=1, norm="forward")
+
+
+def roughened(field: np.ndarray, roughness: float) -> np.ndarray:
+    """Log radius (rows, columns): `field` times the amplitude that makes the body as rough as wanted.
+
+    `roughness` is the share of the body outside its matched ellipsoid (``roughness_3d`` of
+    :class:`freetumor.masks.shape_measures.ShapeMeasures`); linear maps do not change it.
+    """
+    coarse = field[::_COARSE, ::_COARSE]
+    amplitude, low, high = 1.4 * roughness, 0.0, _LARGEST
+    for _ in range(12):
+        found = _roughness(_softened(amplitude * coarse))
+        if abs(found - roughness) <= 0.02 * roughness:
+            break
+        low, high = (amplitude, high) if found < roughness else (low, amplitude)
+        guess = amplitude * roughness / max(found, 1e-6)
+        amplitude = guess if low < guess < high else 0.5 * (low + high)
+    return _softened(amplitude * field)
+
+
+def _softened(log_radius: np.ndarray) -> np.ndarray:
+    return _SOFT * np.tanh(log_radius / _SOFT)
+
+
+def _roughness(log_radius: np.ndarray) -> float:
+    """Share of the body with `log_radius` (coarse directions) that is outside its matched ellipsoid."""
+    unit, weights = sphere(_COARSE)
+    radius = np.exp(log_radius)
+    volume, centre, moments = _moments(radius, unit, weights)
+    inverse = np.linalg.inv(moments)
+    # Along each direction, where the ellipsoid of the body's moments and volume ends.
+    across = np.einsum("rca,ab,rcb->rc", unit, inverse, unit)
+    offset = unit @ (inverse @ centre)
+    level = volume ** (2.0 / 3.0) / np.cbrt(np.linalg.det(moments)) - centre @ inverse @ centre
+    matched = (offset + np.sqrt(np.maximum(offset**2 + across * level, 0.0))) / across
+    return 1.0 - float((weights * np.minimum(radius, matched) ** 3).sum() / volume)
+
+
+def _moments(radius, unit, weights) -> tuple[float, np.ndarray, np.ndarray]:
+    """Volume (in unit spheres), centroid (3,), five times the covariance (3, 3): 1, 0, I for the sphere."""
+    volume = float((weights * radius**3).sum())
+    centre = np.einsum("rc,rca->a", weights * radius**4, unit) * 0.75 / volume
+    second = np.einsum("rc,rca,rcb->ab", weights * radius**5, unit, unit) * 3.0 / volume
+    return volume, centre, second - 5.0 * np.outer(centre, centre)
+
+
+def bend(points: np.ndarray, amount: float) -> np.ndarray:
+    """Bends `points` (..., 3) along x towards z. A shear: keeps volume, and subtracting undoes it."""
+    bent = np.array(points, copy=True)
+    bent[..., 2] += amount * bent[..., 0] ** 2
+    return bent
+
+
+def bent_moments(log_radius: np.ndarray, amount: float) -> tuple[float, np.ndarray, np.ndarray]:
+    """Volume (mm^3 if the radius is in mm), centroid and covariance of the body bent by `amount`."""
+    unit, weights = sphere(_COARSE)
+    surface = unit * np.exp(log_radius[::_COARSE, ::_COARSE, None])
+    # Four Gauss points along each radius integrate the bent body's second moments exactly.
+    nodes, shares = np.polynomial.legendre.leggauss(4)
+    nodes, shares = 0.5 * (nodes + 1.0), 0.5 * shares
+    body = bend(surface[..., None, :] * nodes[:, None], amount).reshape(-1, 3)
+    cubes = weights * np.exp(3.0 * log_radius[::_COARSE, ::_COARSE])
+    mass = (cubes[..., None] * shares * nodes**2).ravel()
+    total = mass.sum()
+    centre = mass @ body / total
+    body -= centre
+    return 4.0 * np.pi * float(total), centre, (body * mass[:, None]).T @ body / total

@@ -1,0 +1,336 @@
+"""Lungs of a CT by classical image analysis: no network, no weights, no GPU.
+
+The anatomy is found on a coarse grid of about 2 mm (steps below), the outline is then drawn at full
+resolution one slice at a time, so that little more memory is needed than the label map itself.
+
+1. body: the largest piece of tissue that survives an opening (couch and blankets do not), holes filled;
+2. airway: a round tube of gas near the midline, grown while its volume does not explode into the lung;
+3. lung: air of the body that is not gas (airway, bowel), in pieces large enough;
+4. sides: the two lungs are told apart and closed by a ball one by one, so that vessels and nodules at the
+   pleura are taken in while the mediastinum between the lungs is not.
+
+All steps work on a view of the CT whose axes run (superior, anterior, right).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from freetumor.errors import BadInput
+from freetumor.volume import Box, Geometry, Volume
+
+COARSE_MM = 2.0
+AIR_HU = -320.0  # half way between lung and soft tissue
+TISSUE_HU = -400.0
+COUCH_MM = 3.0  # half the thickness of what the opening takes off the body
+GAS_HU = -1000.0
+PIECE_ML = 10.0  # a smaller piece of air is lung only next to a larger one
+CRUMB_ML = 1.0
+LUNG_ML = 60.0  # less in total is no lung (mastoid cells, bowel)
+CLOSING_MM = 8.0
+ENVELOPE_MM = 60.0
+AIRWAY_ML = 120.0
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    """A coarse copy of the CT: HU as float32 (superior, anterior, right), voxel size in mm."""
+
+    hu: np.ndarray
+    step: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+
+    @property
+    def voxel_ml(self) -> float:
+        return float(np.prod(self.spacing)) / 1000.0
+
+    def distance(self, mask: np.ndarray) -> np.ndarray:
+        """Distance in mm of every voxel to `mask` (0 inside; infinite where the mask is empty), float32."""
+        if not mask.any():
+            return np.full(mask.shape, np.inf, np.float32)
+        image = sitk.GetImageFromArray(mask.view(np.uint8))
+        image.SetSpacing(self.spacing[::-1])
+        field = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+        return np.maximum(sitk.GetArrayFromImage(field), 0.0)
+
+    def _around(self, mask: np.ndarray, mm: float) -> tuple[slice, slice, slice]:
+        return Box.of(mask).grown([int(mm / s) + 1 for s in self.spacing], mask.shape).slices
+
+    def dilated(self, mask: np.ndarray, mm: float) -> np.ndarray:
+        """`mask` grown by a ball of radius `mm`; nothing changes farther away, so only its box is worked on."""
+        out, around = np.zeros_like(mask), self._around(mask, mm)
+        out[around] = self.distance(mask[around]) <= mm
+        return out
+
+    def eroded(self, mask: np.ndarray, mm: float) -> np.ndarray:
+        """`mask` shrunk by a ball of radius `mm`; the border of the volume does not eat into it."""
+        out, around = np.zeros_like(mask), self._around(mask, 0.0)
+        out[around] = mask[around] & (self.distance(~mask[around]) > mm)
+        return out
+
+    def opened(self, mask: np.ndarray, mm: float) -> np.ndarray:
+        return self.dilated(self.eroded(mask, mm), mm) & mask
+
+    def closed(self, mask: np.ndarray, mm: float) -> np.ndarray:
+        return self.eroded(self.dilated(mask, mm), mm) | mask
+
+
+def _to_patient_axes(array: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, tuple[float, ...]]:
+    """View of `array` with axes running (superior, anterior, right), and its spacing in that order.
+
+    Writing to the view writes to `array`.
+    """
+    direction = geometry.affine[:3, :3][::-1, ::-1] / geometry.spacing  # rows S, A, R; columns k, j, i
+    axes = max(permutations(range(3)), key=lambda p: sum(abs(direction[row, p[row]]) for row in range(3)))
+    turns = tuple(slice(None, None, 1 if direction[row, axes[row]] >= 0 else -1) for row in range(3))
+    return array.transpose(axes)[turns], tuple(geometry.spacing[axis] for axis in axes)
+
+
+def _coarse(view: Volume, spacing: tuple[float, ...]) -> _Coarse:
+    """Means of blocks of about 2 mm; what is left over at the far borders belongs to the last block."""
+    step = tuple(max(1, round(COARSE_MM / s)) for s in spacing)
+    count = tuple(max(1, n // s) for n, s in zip(view.array.shape, step, strict=True))
+    hu = np.empty(count, np.float32)
+    for k in range(count[0]):
+        box = Box((k * step[0], 0, 0), (min((k + 1) * step[0], view.array.shape[0]), *view.array.shape[1:]))
+        plane = view.hu(box).mean(axis=0)
+        for axis in (0, 1):
+            edges = np.arange(count[1 + axis]) * step[1 + axis]
+            sizes = np.diff([*edges, plane.shape[axis]])
+            plane = np.add.reduceat(plane, edges, axis=axis) / (sizes[:, None] if axis == 0 else sizes)
+        hu[k] = plane
+    return _Coarse(hu, step, tuple(n * s for n, s in zip(step, spacing, strict=True)))
+
+
+def _body(coarse: _Coarse) -> np.ndarray:
+    """The patient with all air inside, without couch and clothes."""
+    tissue = coarse.hu > TISSUE_HU
+    labels, _ = ndimage.label(coarse.eroded(tissue, COUCH_MM))
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    body = coarse.dilated(labels == max(1, np.argmax(sizes)), COUCH_MM + 2.0) & tissue
+    # Slice by slice: what does not reach the border of its slice is inside.
+    in_plane = np.zeros((3, 3, 3), bool)
+    in_plane[1] = ndimage.generate_binary_structure(2, 1)
+    labels, count = ndimage.label(~body, in_plane)
+    outside = np.zeros(count + 1, bool)
+    for border in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
+        outside[border] = True
+    outside[0] = False
+    return ~outside[labels]
+
+
+def _tubes(coarse: _Coarse, body: np.ndarray) -> np.ndarray:
+    """Round cross-sections of gas near the midline that continue from slice to slice: trachea, bronchi."""
+    gas = (coarse.hu < GAS_HU + 130.0) & body
+    round_gas = np.zeros_like(gas)
+    dy, dx = coarse.spacing[1:]
+    for k, plane in enumerate(gas):
+        labels, count = ndimage.label(plane)
+        if count == 0:
+            continue
+        middle = np.median(np.flatnonzero(body[k].any(axis=0)))
+        areas = np.bincount(labels.ravel()) * dy * dx
+        for n, box in enumerate(ndimage.find_objects(labels), start=1):
+            height, width = ((s.stop - s.start) * d for s, d in zip(box, (dy, dx), strict=True))
+            if (
+                60.0 <= areas[n] <= 700.0
+                and areas[n] > 0.55 * height * width
+                and max(height, width) < 2.2 * min(height, width)
+                and abs((box[1].start + box[1].stop) / 2 - middle) * dx < 45.0
+            ):
+                round_gas[k][box] |= labels[box] == n
+    labels, count = ndimage.label(round_gas)
+    tall = min(20.0, 0.8 * gas.shape[0] * coarse.spacing[0])
+    for n, box in enumerate(ndimage.find_objects(labels), start=1):
+        if (box[0].stop - box[0].start) * coarse.spacing[0] < tall:
+            round_gas[box] &= labels[box] != n
+    return round_gas
+
+
+def _airway(coarse: _Coarse, body: np.ndarray) -> np.ndarray:
+    """Trachea and main bronchi with their wall."""
+    seeds = _tubes(coarse, body)
+    airway = seeds
+    if not seeds.any():
+        return seeds
+    for limit in np.arange(GAS_HU, -650.0, 25.0):
+        labels, _ = ndimage.label(((coarse.hu < limit) & body) | seeds)
+        grown = np.isin(labels, np.unique(labels[seeds]))
+        volume = grown.sum() * coarse.voxel_ml
+        if volume > AIRWAY_ML or volume > 1.6 * airway.sum() * coarse.voxel_ml + 5.0:
+            break
+        airway = grown
+    wide = coarse.opened(airway, 3.5) | seeds  # narrower bronchi belong to the lung
+    return coarse.dilated(wide, 2.5) & body
+
+
+def _lung_air(coarse: _Coarse, body: np.ndarray, airway: np.ndarray) -> np.ndarray:
+    """Air that is neither airway nor bowel gas."""
+    air = (coarse.hu < AIR_HU) & body & ~airway
+    pieces = _lung_pieces(coarse, air)
+    if not pieces.any():
+        return pieces
+    # Bowel that touches the lung through a thin diaphragm: gas with tissue around it, unlike a bulla.
+    level = min(GAS_HU + 75.0, float(np.median(coarse.hu[pieces])) - 25.0)
+    smooth = ndimage.uniform_filter(coarse.hu, tuple(3 if s < 4 else 1 for s in coarse.spacing))
+    labels, count = ndimage.label(coarse.opened(pieces & (smooth < level), 2.5))
+    for n, box in enumerate(ndimage.find_objects(labels), start=1):
+        blob = labels[box] == n
+        if blob.sum() * coarse.voxel_ml < CRUMB_ML:
+            continue
+        box = tuple(slice(max(0, s.start - 5), s.stop + 5) for s in box)
+        distance = coarse.distance(labels[box] == n)
+        shell = (distance > 4.0) & (distance <= 8.0)
+        if (coarse.hu[box][shell] > TISSUE_HU).mean() > 0.5:
+            air[box] &= distance > 6.0
+    return _lung_pieces(coarse, air & pieces)
+
+
+def _lung_pieces(coarse: _Coarse, air: np.ndarray) -> np.ndarray:
+    """The pieces of `air` that look like lung: vessels make its HU spread, bowel gas is uniform."""
+    labels, count = ndimage.label(air)
+    sizes = np.bincount(labels.ravel()) * coarse.voxel_ml
+    core = coarse.eroded(air, 4.0)
+    lung = np.zeros_like(air)
+    rest = []
+    for n, box in enumerate(ndimage.find_objects(labels), start=1):
+        if sizes[n] < CRUMB_ML:
+            continue
+        piece = labels[box] == n
+        hu = coarse.hu[box][piece]
+        inner = coarse.hu[box][piece & core[box]]
+        lowest, middle = np.percentile(hu, 1), np.median(inner) if inner.size else GAS_HU
+        plain = middle > -910.0 and lowest > -955.0
+        spread = sizes[n] >= LUNG_ML and middle > -965.0 and middle - lowest > 42.0
+        if sizes[n] >= PIECE_ML and (plain or spread):
+            lung[box] |= piece
+        elif np.percentile(hu, 5) > -880.0:
+            rest.append((box, piece))
+    near = coarse.dilated(lung, 6.0)
+    for box, piece in rest:  # crumbs that thick slices cut off the lung's edge
+        if near[box][piece].any():
+            lung[box] |= piece
+    return lung
+
+
+def _sides(coarse: _Coarse, lung: np.ndarray, middle: float) -> list[np.ndarray]:
+    """The lung air of the left and of the right, cut where the two hang together (junction lines).
+
+    `middle`: the body's midline, a voxel along the last axis. An empty side is left out.
+    """
+    deep = coarse.eroded(lung, 6.0)
+    labels, count = ndimage.label(deep)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    # Whole pieces where erosion parts the lungs: a lung may reach across the midline.
+    column = np.broadcast_to(np.arange(lung.shape[2], dtype=np.float32), lung.shape)
+    right = ndimage.sum_labels(column, labels, np.arange(count + 1)) > middle * sizes
+    share = [sizes[1:][right[1:] == r].sum() for r in (False, True)]
+    if min(share) > 0.1 * max(share):
+        seeds = right[labels]
+    else:
+        seeds = column > middle
+    near = coarse.distance(deep & seeds) <= coarse.distance(deep & ~seeds)
+    return [side for side in (lung & near, lung & ~near) if side.any()]
+
+
+def _reached(lung: np.ndarray, axis: int, sign: int, steps: int) -> np.ndarray:
+    """Voxels that meet `lung` within `steps` when going along `axis` in direction `sign`."""
+    turn = tuple(slice(None, None, -sign if a == axis else None) for a in range(3))
+    index = np.arange(lung.shape[axis], dtype=np.int32).reshape([-1 if a == axis else 1 for a in range(3)])
+    last = np.maximum.accumulate(np.where(lung[turn], index, -steps - 1), axis=axis)
+    return (index - last <= steps)[turn]
+
+
+def _enveloped(coarse: _Coarse, lung: np.ndarray, medial: int) -> np.ndarray:
+    """What one lung wraps: vessels, nodules, masses at the chest wall.
+
+    Lung must be met above, below, medially (`medial`: -1 or 1 along the last axis) and in two of the other
+    three directions. The heart and the hilum have no lung of that side medially, the liver none below, and
+    from a point outside a convex lung at most three of the six directions meet it.
+    """
+    def met(axis: int, sign: int) -> np.ndarray:
+        return _reached(lung, axis, sign, int(ENVELOPE_MM / coarse.spacing[axis]))
+
+    must = met(0, 1) & met(0, -1) & met(2, medial)
+    others = [met(1, 1), met(1, -1), met(2, -medial)]
+    return must & (sum(o.astype(np.uint8) for o in others) >= 2)
+
+
+def _filled(coarse: _Coarse, lung: np.ndarray, middle: float) -> np.ndarray:
+    """One lung with its vessels and nodules."""
+    closed = coarse.closed(lung, CLOSING_MM)
+    centre = np.average(np.arange(lung.shape[2]), weights=lung.sum(axis=(0, 1)))
+    wrapped = _enveloped(coarse, closed, -1 if centre > middle else 1) & ~closed
+    closed |= coarse.opened(wrapped, 3.0)
+    return ndimage.binary_fill_holes(coarse.closed(closed, CLOSING_MM))
+
+
+def _weights(fine: int, coarse: int, step: int) -> np.ndarray:
+    """Matrix (fine, coarse) that interpolates linearly from block centres to voxels."""
+    position = np.clip((np.arange(fine) + 0.5) / step - 0.5, 0, coarse - 1)
+    return np.maximum(0.0, 1.0 - np.abs(position[:, None] - np.arange(coarse))).astype(np.float32)
+
+
+def _refine(view: Volume, coarse: _Coarse, lung: np.ndarray, airway: np.ndarray, out: np.ndarray) -> None:
+    """Draws the outline at full resolution into `out` (uint8, the view's shape), a slice at a time.
+
+    Where the coarse outline runs, air is lung and tissue is not; well inside it everything is lung.
+    """
+    shape = view.array.shape
+    along = [_weights(shape[a], lung.shape[a], coarse.step[a]) for a in range(3)]
+    for k in range(shape[0]):
+        used = np.flatnonzero(along[0][k])
+        if not lung[used].any():
+            continue
+
+        def fine(mask: np.ndarray, k: int = k, used: np.ndarray = used) -> np.ndarray:
+            plane = np.tensordot(along[0][k, used], mask[used].astype(np.float32), 1)
+            return along[1] @ plane @ along[2].T
+
+        field = fine(lung)
+        hu = view.hu(Box((k, 0, 0), (k + 1, *shape[1:])))[0]
+        out[k] = ((field > 0.1) & (hu < AIR_HU)) | (field > 0.75)
+        if airway[used].any():
+            out[k] &= fine(airway) < 0.5
+
+
+def label_lungs(ct: Volume) -> Volume:
+    """Labels both lungs with their vessels and nodules; trachea and main bronchi are left out.
+
+    Args:
+        ct: chest or abdomen CT, any orientation and spacing, not cropped to less than the body.
+
+    Returns:
+        uint8 label map on the CT's grid, indexed (k, j, i): 1 lung, 0 elsewhere.
+
+    Raises:
+        BadInput: ``organ_absent`` where the scan shows no lung.
+    """
+    label = ct.like(np.zeros(ct.array.shape, np.uint8), ct.name)
+    array, spacing = _to_patient_axes(ct.array, ct.geometry)
+    out, _ = _to_patient_axes(label.array, ct.geometry)
+    view = Volume(array, Geometry(array.shape, np.eye(4)), ct.storage)
+    coarse = _coarse(view, spacing)
+    body = _body(coarse)
+    airway = _airway(coarse, body)
+    air = _lung_air(coarse, body, airway)
+    found = air.sum() * coarse.voxel_ml
+    if found < LUNG_ML:
+        raise BadInput(
+            "a CT that shows lung",
+            f"a scan with {found:.0f} ml of lung-like air inside the body",
+            "Use a chest CT whose slices hold the whole body, in Hounsfield units",
+            kind="organ_absent",
+        )
+    lung = np.zeros_like(air)
+    middle = float(np.median(np.nonzero(body)[2]))
+    for side in _sides(coarse, air, middle):
+        lung |= _filled(coarse, side, middle)
+    _refine(view, coarse, lung & ~airway & body, airway, out)
+    return label

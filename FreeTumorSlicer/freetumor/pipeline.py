@@ -1,0 +1,247 @@
+"""The one transaction: CT + organ labels + mask -> CT with tumors, each past the quality test."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from freetumor.errors import BadInput, Rejected
+from freetumor.masks import TumorMask, drawn_masks, sample_diameter, sample_mask
+from freetumor.organs import OrganLabels
+from freetumor.quality import Evidence, Verdict, quality_test
+from freetumor.synthesis.compose import Edit, compose
+from freetumor.synthesis.engines import Engine, Style, engine
+from freetumor.synthesis.patch import Patch
+from freetumor.volume import Volume
+from freetumor.volume.checks import check_ct, check_same_grid
+
+JUDGE_CONTEXT_MM = 14.0
+_HU_SAMPLES = 20_000
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to synthesize. Sizes and points are in mm, points in RAS.
+
+    Attributes:
+        diameter: equivalent-sphere diameter; or `size_class`; neither draws a class by chance.
+        at: centres, one for each lesion, or none.
+        count: number of sampled lesions (a drawn mask brings its own).
+        seed: same seed, same bytes.
+        exophytic: None lets the organ's row decide.
+        gate: False records a failed quality test instead of rejecting.
+        tries: how often a lesion that fails the quality test is made anew.
+    """
+
+    diameter: float | None = None
+    size_class: str | None = None
+    at: tuple[tuple[float, float, float], ...] = ()
+    count: int = 1
+    seed: int = 0
+    engine: str = "procedural"
+    style: Style = field(default_factory=Style)
+    exophytic: bool | None = None
+    gate: bool = True
+    tries: int = 3
+    judges: tuple[str, ...] = ("model-free",)
+    assume_hu: bool = False
+
+    def __post_init__(self) -> None:
+        if self.diameter is not None and self.size_class is not None:
+            raise BadInput("a diameter or a size class", "both", "Leave one out.", kind="usage")
+        if self.diameter is not None and not 0 < self.diameter <= 300:
+            raise BadInput("a diameter between 0 and 300 mm", f"{self.diameter:g}", kind="usage")
+        if self.count < 1 or self.tries < 1:
+            raise BadInput(
+                "a count and tries of at least 1", f"{self.count} and {self.tries}", kind="usage"
+            )
+        if self.seed < 0:
+            raise BadInput("a seed of 0 or more", f"{self.seed}", kind="usage")
+        if self.at and len(self.at) != self.count:
+            raise BadInput(
+                f"one --at for each of {self.count} lesions", f"{len(self.at)}", kind="usage"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Lesion:
+    """One synthetic tumor: its mask, its edit, what the quality test said, and the tries before it."""
+
+    number: int
+    mask: TumorMask
+    edit: Edit
+    parameters: dict
+    verdict: Verdict
+    measured: dict
+    rejected: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """The result: the edited CT, its lesions, and what was asked."""
+
+    ct: Volume
+    labels: OrganLabels
+    request: Request
+    lesions: tuple[Lesion, ...]
+    engine: Engine
+
+    def undo(self) -> None:
+        """Take all lesions out of :attr:`ct` again, in place: the input, bit for bit."""
+        for lesion in reversed(self.lesions):
+            lesion.edit.undo(self.ct)
+
+    def instances(self) -> np.ndarray:
+        """Lesion instances 1..N on the CT's grid: uint8 (uint16 above 255), (k, j, i)."""
+        dtype = np.uint8 if len(self.lesions) < 256 else np.uint16
+        out = np.zeros(self.ct.array.shape, dtype)
+        for lesion in self.lesions:
+            out[lesion.mask.box.slices][lesion.mask.inside] = lesion.number
+        return out
+
+
+def synthesize(
+    ct: Volume,
+    labels: OrganLabels,
+    request: Request,
+    *,
+    mask: Volume | None = None,
+    in_place: bool = False,
+    progress: Progress = lambda message, share: None,
+) -> Synthesis:
+    """Put tumors into `ct`.
+
+    Args:
+        ct: the CT, any storage; only boxes around the lesions are touched.
+        labels: the organ, on the CT's grid.
+        request: sizes, places, seed, engine, quality test.
+        mask: a drawn mask on the CT's grid instead of sampled lesions.
+        in_place: edit `ct` itself (undone if anything fails) instead of a copy.
+        progress: called with a message and the share done, 0..1.
+
+    Raises:
+        BadInput: the CT, labels, mask or request are not usable; says why.
+        Rejected: the quality test refused a lesion on every try (with ``gate``).
+    """
+    check_ct(ct, assume_hu=request.assume_hu)
+    check_same_grid(ct, labels.labels, "the label map", hint="Add --resample-labels to resample it.")
+    if not request.assume_hu:
+        _check_organ_hu(ct, labels)
+    drawn = None
+    if mask is not None:
+        if request.diameter is not None or request.size_class is not None or request.at:
+            raise BadInput("a drawn mask or a size and place", "both", "Leave one out.", kind="usage")
+        check_same_grid(ct, mask, "the tumor mask", hint="Draw it on this CT.")
+        drawn = drawn_masks(mask, labels)
+        request = replace(request, count=len(drawn))
+    result = ct if in_place else ct.copy()
+    maker = engine(request.engine)
+    lesions: list[Lesion] = []
+    try:
+        for number in range(request.count):
+            progress(f"lesion {number + 1} of {request.count}", number / request.count)
+            lesion = _one_lesion(result, labels, request, maker, number, drawn, lesions)
+            lesion.edit.apply(result)
+            lesions.append(lesion)
+    except BaseException:
+        for lesion in reversed(lesions):
+            lesion.edit.undo(result)
+        raise
+    progress("done", 1.0)
+    return Synthesis(result, labels, request, tuple(lesions), maker)
+
+
+def _one_lesion(
+    ct: Volume,
+    labels: OrganLabels,
+    request: Request,
+    maker: Engine,
+    number: int,
+    drawn: list[TumorMask] | None,
+    before: list[Lesion],
+) -> Lesion:
+    # Size and place belong to the lesion, chance to the try: what one try used up moves nothing else.
+    rng = np.random.default_rng(_entropy(request, labels, number))
+    diameter = request.diameter
+    if drawn is None and diameter is None:
+        diameter = sample_diameter(labels.organ, request.size_class, rng)
+    rejected: list[Verdict] = []
+    for attempt in range(request.tries):
+        rng = np.random.default_rng([*_entropy(request, labels, number), 1 + attempt])
+        if drawn is not None:
+            mask = drawn[number]
+        else:
+            mask = sample_mask(
+                ct,
+                labels,
+                diameter,
+                rng,
+                at=request.at[number] if request.at else None,
+                exophytic=request.exophytic,
+                taken=[lesion.mask for lesion in before],
+            )
+        lesion = _make(ct, labels, request, maker, mask, rng, number, rejected)
+        if lesion.verdict.passed:
+            return lesion
+        rejected.append(lesion.verdict)
+    if not request.gate:
+        return lesion
+    reasons = "; ".join(rejected[-1].reasons)
+    raise Rejected(
+        f"the quality test rejected lesion {number + 1} in {request.tries} tries: {reasons}",
+        [v.to_dict() for v in rejected],
+    )
+
+
+def _entropy(request: Request, labels: OrganLabels, number: int) -> list[int]:
+    # The organ's name is in it, or one seed would give all organs of a study the same shape.
+    return [request.seed, zlib.crc32(labels.organ.name.encode()), number]
+
+
+def _make(
+    ct: Volume,
+    labels: OrganLabels,
+    request: Request,
+    maker: Engine,
+    mask: TumorMask,
+    rng: np.random.Generator,
+    number: int,
+    rejected: list[Verdict],
+) -> Lesion:
+    patch = Patch.around(ct, labels, mask, max(maker.context_mm, JUDGE_CONTEXT_MM))
+    residual = maker.residual(patch, rng, request.style)
+    edit = compose(ct, patch, residual.hu)
+    evidence = Evidence(patch, Volume(edit.after, patch.geometry, ct.storage).hu())
+    verdict = quality_test(evidence, request.judges)
+    measured = {
+        "lesion_hu": round(float(evidence.after[patch.inside].mean()), 2),
+        "organ_hu": round(evidence.organ_level, 2),
+        "contrast_hu": round(evidence.contrast, 2),
+        "mean_change_hu": round(float(evidence.change[patch.inside].mean()), 2),
+    }
+    return Lesion(number + 1, mask, edit, residual.parameters, verdict, measured, tuple(rejected))
+
+
+def _check_organ_hu(ct: Volume, labels: OrganLabels) -> None:
+    """The organ's median HU is one an organ of that name can have: catches wrong labels and wrong units."""
+    step = [max(1, int(2.0 // s)) for s in ct.geometry.spacing]
+    thinned = Volume(
+        ct.array[tuple(slice(None, None, s) for s in step)], ct.geometry.strided(step), ct.storage
+    )
+    where = labels.strided(step)
+    sample = thinned.array[where]
+    sample = sample[:: max(1, sample.size // _HU_SAMPLES)]
+    median = float(np.median(sample)) * ct.storage.slope + ct.storage.intercept
+    low, high = labels.organ.organ_hu
+    if not low <= median <= high:
+        raise BadInput(
+            f"a {labels.organ.site.meaning.lower()} between {low:g} and {high:g} HU",
+            f"a median of {median:.0f} HU under its label",
+            "Is this a CT in HU, and are these its labels? --assume-hu skips this check.",
+            kind="not_hu",
+        )

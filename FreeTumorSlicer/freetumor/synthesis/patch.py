@@ -1,0 +1,79 @@
+"""The neighbourhood of one lesion: all that an engine or a judge gets to see of a CT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import ndimage
+
+from freetumor.anatomy import Organ
+from freetumor.masks import TumorMask
+from freetumor.organs import OrganLabels
+from freetumor.volume import Box, Geometry, Volume
+
+SHELL_MM = (3.0, 12.0)  # the surrounding organ: this far from the lesion
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A box around one lesion; every array is indexed (k, j, i) on that box.
+
+    Attributes:
+        box: the box in the CT. geometry: its grid.
+        hu: the CT before the edit, float32 HU.
+        organ_mask: the organ with its real lesions, bool. lesions: real lesions, bool.
+        inside: the tumor mask M, bool. soft: share of tumor per voxel, float32.
+        organ: the organ's row.
+    """
+
+    box: Box
+    geometry: Geometry
+    hu: np.ndarray
+    organ_mask: np.ndarray
+    lesions: np.ndarray
+    inside: np.ndarray
+    soft: np.ndarray
+    mask: TumorMask
+    organ: Organ
+
+    @classmethod
+    def around(cls, ct: Volume, labels: OrganLabels, mask: TumorMask, context_mm: float) -> Patch:
+        """The patch of `mask` with `context_mm` of surroundings."""
+        box = mask.box.grown(ct.geometry.margin(context_mm), ct.geometry.shape)
+        return cls(
+            box=box,
+            geometry=ct.geometry.cropped(box),
+            hu=ct.hu(box),
+            organ_mask=labels.mask(box),
+            lesions=labels.lesions(box),
+            inside=mask.on(box),
+            soft=mask.on(box, soft=True),
+            mask=mask,
+            organ=labels.organ,
+        )
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm, (k, j, i)."""
+        return self.geometry.spacing
+
+    @cached_property
+    def outside_mm(self) -> np.ndarray:
+        """Distance of each voxel to the tumor mask in mm; 0 inside."""
+        return ndimage.distance_transform_edt(~self.inside, sampling=self.spacing).astype(np.float32)
+
+    @cached_property
+    def depth_mm(self) -> np.ndarray:
+        """Distance of each tumor voxel to the mask's surface in mm; 0 outside."""
+        return ndimage.distance_transform_edt(self.inside, sampling=self.spacing).astype(np.float32)
+
+    @cached_property
+    def shell(self) -> np.ndarray:
+        """The organ around the lesion without real lesions: what the lesion is compared with."""
+        near, far = SHELL_MM
+        organ = self.organ_mask & ~self.lesions & ~self.inside
+        shell = organ & (self.outside_mm >= near) & (self.outside_mm <= far)
+        # A lesion that fills its organ leaves little around it: take what there is.
+        return shell if shell.sum() >= 50 else organ & (self.outside_mm > 0)

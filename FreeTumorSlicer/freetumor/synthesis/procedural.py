@@ -1,0 +1,126 @@
+"""Engine "procedural": the synthesis equation without a trained generator.
+
+The equation of the paper is ``x' = x - B * d * t`` (chest: ``+``): B the blurred mask, d how much, t the
+texture. Here the change is written as the way to a target, in HU: with the scan's noise n and the target
+T = organ level + contrast + texture (rim, core),
+
+    x' = x + B * (T + n - x)
+
+so that inside (B = 1) the lesion is T + n: vessels of the organ do not shine through, and the scan's own
+noise stays (see :mod:`freetumor.synthesis.noise`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from freetumor.anatomy import Appearance, Organ
+from freetumor.synthesis.engines import Residual, Style
+from freetumor.synthesis.noise import noise_sigma, scan_noise
+from freetumor.synthesis.patch import Patch
+from freetumor.synthesis.texture import smooth_noise
+
+EDIT_REACH_MM = 4.5  # no edit farther than this from the mask (the contract allows 5)
+_CORE_FROM_MM = 15.0  # smaller lesions have no necrotic core
+
+
+class ProceduralEngine:
+    """Tumors from the organ table's figures: no training, exact, a few milliseconds each."""
+
+    name = "procedural"
+    context_mm = 14.0
+
+    def residual(self, patch: Patch, rng: np.random.Generator, style: Style) -> Residual:
+        """See :class:`freetumor.synthesis.engines.Engine`."""
+        look = patch.organ.appearance
+        sigma = noise_sigma(patch.hu, patch.shell)
+        level = float(np.median(patch.hu[patch.shell] if patch.shell.any() else patch.hu))
+        noise = scan_noise(patch.hu, patch.shell, level, rng)
+        contrast = _draw_contrast(patch.organ, level, rng) if style.contrast_hu is None else style.contrast_hu
+        edge_mm = _edge(look, patch.mask.diameter_mm, rng)
+        blend = soft_edge(patch, edge_mm)
+        filling = float(rng.uniform(*look.filling))
+        target, parts = _target(patch, level, contrast, rng, style)
+        target = level + (target - level) * _gain(blend, patch.inside)
+        low, high = patch.organ.lesion_hu
+        if style.contrast_hu is None:
+            target = np.clip(target, low, high)
+
+        change = target + noise - patch.hu
+        if look.keeps_bright:
+            change = np.where((target - patch.hu) * patch.organ.polarity > 0, change, 0.0)
+        # Beyond the organ's own border only towards the lesion's side: a bright lesion may meet the wall.
+        beyond = ~(patch.organ_mask | patch.inside)
+        change = np.where(beyond, np.maximum(change, 0.0) if patch.organ.polarity > 0 else 0.0, change)
+        residual = blend * filling * change
+        residual[patch.outside_mm > EDIT_REACH_MM] = 0.0
+        parameters = {
+            "organ_level_hu": round(level, 2),
+            "contrast_hu": round(float(contrast), 2),
+            "edge_mm": round(edge_mm, 3),
+            "filling": round(filling, 3),
+            "noise_sigma_hu": round(sigma, 2),
+            **parts,
+        }
+        return Residual(residual.astype(np.float32), parameters)
+
+
+def soft_edge(patch: Patch, edge_mm: float) -> np.ndarray:
+    """B: the mask's partial volume, blurred by `edge_mm` (sigma), ending at the organ's border. 0..1."""
+    sigma = [edge_mm / s for s in patch.spacing]
+    blend = ndimage.gaussian_filter(patch.soft, sigma, mode="nearest", truncate=3.0)
+    region = patch.organ_mask | patch.inside
+    if patch.organ.polarity > 0:
+        # The border voxels of a dark organ are part wall: without them a dark seam would stay.
+        region = ndimage.binary_dilation(region, ndimage.generate_binary_structure(3, 1) & _IN_PLANE)
+        return blend * region
+    # Border voxels of a soft organ are part fat: fade over them, or the label's staircase would show.
+    faded = ndimage.gaussian_filter(region.astype(np.float32), [0.0, 0.8, 0.8], mode="nearest")
+    return blend * np.clip(2.0 * faded - 1.0, 0.0, 1.0)
+
+
+_IN_PLANE = np.array([False, True, False])[:, None, None]
+
+
+def _draw_contrast(organ: Organ, level: float, rng: np.random.Generator) -> float:
+    rule = organ.contrast
+    lesion = rule.baseline + rng.uniform(*rule.keep) * (level - rule.baseline)
+    size = np.clip((lesion - level) * organ.polarity, *rule.limits)
+    return float(organ.polarity * size)
+
+
+def _edge(look: Appearance, diameter: float, rng: np.random.Generator) -> float:
+    """Width of the border in mm; never so wide that it would wash out a small lesion."""
+    return float(min(rng.uniform(*look.edge_mm), diameter / 9.0))
+
+
+def _gain(blend: np.ndarray, inside: np.ndarray) -> float:
+    """Makes up for what the blur takes from the mean contrast over the mask of a small lesion."""
+    return float(np.clip(1.0 / max(float(blend[inside].mean()), 1e-3), 1.0, 1.4))
+
+
+def _target(
+    patch: Patch, level: float, contrast: float, rng: np.random.Generator, style: Style
+) -> tuple[np.ndarray, dict]:
+    """T in HU on the patch, and what it is made of."""
+    look, diameter, shape = patch.organ.appearance, patch.mask.diameter_mm, patch.hu.shape
+    length = float(np.clip(look.texture_mm, 1.5, max(diameter / 2.5, 1.5)))
+    slow = smooth_noise(shape, patch.spacing, length, rng)
+    fine = smooth_noise(shape, patch.spacing, length / 2.0, rng)
+    target = level + contrast + look.texture_hu * (0.8 * slow + 0.6 * fine)
+    depth = patch.depth_mm
+    has_rim = rng.random() < look.rim if style.rim is None else style.rim
+    has_core = rng.random() < look.core if style.core is None else style.core
+    has_core = bool(has_core and diameter >= _CORE_FROM_MM)
+    if has_rim:
+        width = float(np.clip(0.1 * diameter, 1.2, 3.5))
+        # An incomplete rim on its way back to the organ's level and a little past it.
+        strength = -contrast * rng.uniform(0.6, 1.15) * np.clip(0.7 + 0.5 * slow, 0.0, 1.2)
+        target += strength * np.exp(-0.5 * ((depth - width / 2.0) / (width / 2.0)) ** 2)
+    if has_core:
+        start = rng.uniform(0.35, 0.6) * float(depth.max())
+        share = 1.0 / (1.0 + np.exp(-(depth + 1.2 * slow - start) / 0.8))
+        fluid = min(15.0, level + contrast - 8.0)
+        target += share * rng.uniform(0.5, 0.95) * (fluid - (level + contrast))
+    return target.astype(np.float32), {"rim": bool(has_rim), "core": has_core}

@@ -1,0 +1,71 @@
+"""Provenance: how a synthetic CT came to be. Same seed, same bytes: no times, paths or names in it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy
+import SimpleITK as sitk  # noqa: N813
+
+import freetumor
+
+if TYPE_CHECKING:
+    from freetumor.pipeline import Lesion, Synthesis
+
+SCHEMA = 1
+NOTICE = "SYNTHETIC: this CT contains computer-generated tumors. Not for clinical use."
+
+
+def provenance(synthesis: Synthesis, input_hash: str, labels_hash: str) -> dict:
+    """The record of a synthesis, ready for JSON. Hashes are :meth:`Volume.fingerprint` of the inputs."""
+    request = synthesis.request
+    return {
+        "schema": SCHEMA,
+        "synthetic": True,
+        "notice": NOTICE,
+        "software": {
+            "freetumor": freetumor.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "SimpleITK": sitk.Version_VersionString(),
+        },
+        "input": {
+            "ct_sha256": input_hash,
+            "labels_sha256": labels_hash,
+            "label_source": synthesis.labels.source,
+            "organ_ids": list(synthesis.labels.organ_ids),
+            "lesion_ids": list(synthesis.labels.lesion_ids),
+            "shape_kji": list(synthesis.ct.array.shape),
+            "spacing_kji_mm": [round(s, 6) for s in synthesis.ct.geometry.spacing],
+        },
+        "organ": synthesis.labels.organ.name,
+        "group": synthesis.labels.organ.group,
+        "seed": request.seed,
+        "engine": synthesis.engine.name,
+        "request": {k: v for k, v in asdict(request).items() if k not in ("seed", "engine")},
+        "lesions": [lesion_record(lesion) for lesion in synthesis.lesions],
+    }
+
+
+def lesion_record(lesion: Lesion) -> dict:
+    """Asked and got of one lesion, its verdict, and why earlier tries were thrown away."""
+    mask = lesion.mask
+    return {
+        "id": lesion.number,
+        "asked": {"diameter_mm": None if mask.asked_mm is None else round(mask.asked_mm, 3)},
+        "got": {
+            "diameter_mm": round(mask.diameter_mm, 3),
+            "volume_mm3": round(mask.volume_mm3, 2),
+            "voxels": int(mask.inside.sum()),
+            "centre_ras_mm": [round(c, 2) for c in mask.centre_ras],
+            **lesion.measured,
+        },
+        "mask": mask.details,
+        "engine_parameters": lesion.parameters,
+        "verdict": lesion.verdict.to_dict(),
+        "rejected_tries": [v.reasons for v in lesion.rejected],
+    }

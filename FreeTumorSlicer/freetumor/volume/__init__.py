@@ -1,0 +1,20 @@
+"""Volume: array + geometry; reading, writing, checks. The first room of the pipeline."""
+
+from freetumor.volume.checks import check_ct, check_geometry, check_same_grid, resample_labels
+from freetumor.volume.geometry import Box, Geometry
+from freetumor.volume.reading import read_volume
+from freetumor.volume.volume import Storage, Volume
+from freetumor.volume.writing import write_volume
+
+__all__ = [
+    "Box",
+    "Geometry",
+    "Storage",
+    "Volume",
+    "check_ct",
+    "check_geometry",
+    "check_same_grid",
+    "read_volume",
+    "resample_labels",
+    "write_volume",
+]
