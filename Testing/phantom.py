@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -10,86 +10,20 @@ from itertools import pairwise
 import numpy as np
 from freetumor.anatomy import ORGANS, group_labels
 from freetumor.volume import Box, Geometry, Storage, Volume
+from phantom_shapes import NOWHERE, Shape, block, column, ellipsoid, tube, vessel_tree
 from scipy import ndimage
-
-Inside = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 # Rows of an axial CT run to the left, columns to the back, slices to the head.
 AXIAL = np.diag([-1.0, -1.0, 1.0])
-BODY, FAT_MM, NOWHERE = (160.0, 120.0), 14.0, (-1e6, 1e6)
+BODY, FAT_MM = (160.0, 120.0), 14.0
 PANCREAS = ((38, 22, -108), (12, 30, -100), (-20, 28, -92), (-52, 12, -84), (-82, 2, -76))
 CARINA = (0, -22, 62)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Points (x, y, z) in RAS mm for which `inside` holds; all lie between `low` and `high`."""
-
-    low: tuple
-    high: tuple
-    inside: Inside
-
-
-def ellipsoid(center: Sequence[float], radii: Sequence[float]) -> Shape:
-    (a, b, c), (p, q, r) = center, radii
-    return Shape(
-        tuple(np.subtract(center, radii)),
-        tuple(np.add(center, radii)),
-        lambda x, y, z: ((x - a) / p) ** 2 + ((y - b) / q) ** 2 + ((z - c) / r) ** 2 <= 1,
-    )
-
-
-def column(center: Sequence[float], radii: Sequence[float]) -> Shape:
-    """Elliptic cylinder along the body axis."""
-    (a, b), (p, q) = center, radii
-    return Shape(
-        (a - p, b - q, NOWHERE[0]),
-        (a + p, b + q, NOWHERE[1]),
-        lambda x, y, z: np.broadcast_to(((x - a) / p) ** 2 + ((y - b) / q) ** 2 <= 1, np.shape(z)),
-    )
-
-
-def tube(start: Sequence[float], end: Sequence[float], radius: float) -> Shape:
-    """All points within `radius` of a straight line."""
-    ends = np.array([start, end], dtype=np.float32)
-    d = ends[1] - ends[0]
-    length2 = float(d @ d)
-
-    def inside(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        x, y, z = x - ends[0, 0], y - ends[0, 1], z - ends[0, 2]
-        t = np.clip((x * d[0] + y * d[1] + z * d[2]) / length2, 0, 1)
-        return (x - t * d[0]) ** 2 + (y - t * d[1]) ** 2 + (z - t * d[2]) ** 2 <= radius**2
-
-    return Shape(tuple(ends.min(0) - radius), tuple(ends.max(0) + radius), inside)
-
-
-def block(low: Sequence[float], high: Sequence[float]) -> Shape:
-    def inside(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        sides = zip((x, y, z), low, high, strict=True)
-        return np.logical_and.reduce([(v >= a) & (v <= b) for v, a, b in sides])
-
-    return Shape(tuple(low), tuple(high), inside)
 
 
 def diaphragm(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Height of the diaphragm: a dome under each lung."""
     dome = 1 - ((np.abs(x) - 76) / 62) ** 2 - (y / 88) ** 2
     return -12 + 42 * np.maximum(dome, 0)
-
-
-def vessel_tree(root: Sequence[float], center: Sequence[float], radii: Sequence[float]) -> list[Shape]:
-    """Vessels from `root` through an ellipsoid: 6 branches of 6 twigs. Always the same."""
-    rng = np.random.default_rng(20250218)
-    shapes = []
-    for _ in range(6):
-        way = rng.normal(size=3)
-        hub = np.add(center, 0.42 * way / np.linalg.norm(way) * np.array(radii))
-        shapes.append(tube(root, hub, 3.6))
-        for _ in range(6):
-            twig = way / np.linalg.norm(way) + 0.75 * rng.normal(size=3)
-            tip = np.add(center, 0.86 * twig / np.linalg.norm(twig) * np.array(radii))
-            shapes.append(tube(hub, tip, 2.0))
-    return shapes
 
 
 @dataclass

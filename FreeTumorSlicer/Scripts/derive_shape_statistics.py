@@ -13,14 +13,14 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage, special, stats
-
 from freetumor.anatomy import PERCENTILES, organ
 from freetumor.masks.radius_field import HIGHEST, LOWEST
-from freetumor.masks.shape_measures import ShapeMeasures, measure
+from freetumor.masks.shape_measures import measure
+from scipy import ndimage, special, stats
 
 MEASURES = ("elongation", "flatness", "roughness")
 QUANTILES = (0, 5, 10, 25, 50, 75, 90, 95, 100)
@@ -60,10 +60,10 @@ COVID = {
     "note": "patchy, ragged, flat along the pleura: wider and rougher than any measured key",
     "size_mm": list(organ("covid").size_percentiles),
     "quantiles_percent": list(QUANTILES),
-    "elongation": [1.02, 1.08, 1.14, 1.27, 1.5, 1.8, 2.2, 2.5, 3.0],
-    "flatness": [1.05, 1.2, 1.3, 1.5, 1.75, 2.05, 2.4, 2.7, 3.2],
+    "elongation": [1.02, 1.07, 1.12, 1.24, 1.45, 1.7, 2.0, 2.2, 2.6],
+    "flatness": [1.05, 1.15, 1.25, 1.4, 1.65, 1.95, 2.3, 2.5, 3.0],
     "roughness": [
-        {"diameter_mm": 25.0, "quantiles": [0.06, 0.08, 0.09, 0.11, 0.14, 0.17, 0.2, 0.22, 0.25]},
+        {"diameter_mm": 25.0, "quantiles": [0.05, 0.07, 0.08, 0.1, 0.12, 0.145, 0.17, 0.19, 0.22]},
     ],
     "rank_correlation": [[1, 0, 0.3], [0, 1, 0.3], [0.3, 0.3, 1]],
     "slope": 2.8,
@@ -133,15 +133,15 @@ def spectrum_slope(power: np.ndarray) -> float:
 
 def summarise(source: Source, masks: list[tuple[np.ndarray, tuple[float, ...]]]) -> dict:
     """The entry of one shape key; `masks` as :func:`lesions` returns them."""
-    sizes = [measure(mask, spacing, slice_axis=2).diameter_mm for mask, spacing in masks]
-    resolved = [(m, s) for m, s in masks if np.count_nonzero(m) >= MIN_VOXELS]
-    measured: list[ShapeMeasures] = [measure(mask, spacing, slice_axis=2) for mask, spacing in resolved]
+    every = [measure(mask, spacing, slice_axis=2) for mask, spacing in masks]
+    measured = [m for m in every if m.voxels >= MIN_VOXELS]
+    resolved = [masks[n] for n, m in enumerate(every) if m.voxels >= MIN_VOXELS]
     table = {name: np.array([getattr(m, name) for m in measured]) for name in MEASURES}
     diameter = np.array([m.diameter_mm for m in measured])
     ranks = np.stack([table[name] for name in MEASURES], axis=1)
     edges = np.quantile(diameter, np.linspace(0, 1, source.size_bins + 1))
     bins = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = (diameter >= low) & (diameter <= high)
         bins.append(
             {
@@ -156,7 +156,7 @@ def summarise(source: Source, masks: list[tuple[np.ndarray, tuple[float, ...]]])
         "source": source.title,
         "licence": source.licence,
         "lesions": len(masks),
-        "size_mm": [round(float(v), 1) for v in np.percentile(sizes, PERCENTILES)],
+        "size_mm": [round(float(v), 1) for v in np.percentile([m.diameter_mm for m in every], PERCENTILES)],
         "resolved_lesions": len(resolved),
         "quantiles_percent": list(QUANTILES),
         "elongation": _quantiles(table["elongation"]),

@@ -11,7 +11,8 @@ def main() -> None:
     missing = [name for name in ("typer", "rich", "jinja2") if importlib.util.find_spec(name) is None]
     if missing:
         print(
-            f"freetumor: the command needs {', '.join(missing)}: pip install 'freetumor[cli]'", file=sys.stderr
+            f"freetumor: the command needs {', '.join(missing)}: pip install 'freetumor[cli]'",
+            file=sys.stderr,
         )
         sys.exit(1)
     from freetumor.cli import run

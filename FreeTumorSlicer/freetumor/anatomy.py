@@ -150,7 +150,7 @@ _ROWS = (
         totalsegmentator=(5,),
         organ_hu=(0.0, 220.0),
         lesion_hu=(-20.0, 160.0),
-        contrast=Contrast(baseline=30.0, keep=(0.35, 0.65), limits=(18.0, 60.0)),
+        contrast=Contrast(baseline=30.0, keep=(0.3, 0.65), limits=(22.0, 60.0)),
         appearance=Appearance(6.0, 4.0, (0.6, 1.4), rim=0.35, core=0.45),
         size_percentiles=(4.0, 7.0, 10.0, 16.0, 41.0),
         shapes="liver",

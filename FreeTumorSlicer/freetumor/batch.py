@@ -10,15 +10,18 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import BinaryIO
 
 import freetumor
 from freetumor.cases import read_case, remove_partial
 from freetumor.errors import BadInput, FreeTumorError, Rejected
-from freetumor.job import Job, parse_point, run
+from freetumor.job import Job, parse_ids, parse_point, run
 from freetumor.pipeline import Request
+from freetumor.volume import read_volume
 
 REQUIRED = ("ct", "organ", "out")
 OPTIONAL = (
@@ -34,6 +37,7 @@ OPTIONAL = (
     "engine",
     "gate",
 )
+_GATE = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -101,24 +105,25 @@ def run_batch(path: str | Path, workers: int, report: Callable[[Row, dict], None
         raise BadInput("at least 1 worker", str(workers), kind="usage")
     rows = read_rows(path)
     log = path.with_name(f"{path.stem}.results.jsonl")
-    rejected = _known_rejections(log)
+    logged = _logged(log)
     counts = {"done": 0, "kept": 0, "rejected": 0, "failed": 0}
-    with log.open("a", encoding="utf-8") as file:
-        for row, result, fresh in _results(rows, workers, rejected):
+    with log.open("a+b") as file:
+        _end_line(file)
+        for row, result, fresh in _results(rows, workers, logged):
             counts[result["status"]] += 1
             if fresh:
                 line = {"line": row.line, "digest": row.digest, "out": str(row.job.out), **result}
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(json.dumps(line).encode() + b"\n")
                 file.flush()
             report(row, result)
     status = "done" if not counts["failed"] + counts["rejected"] else "incomplete"
     return {"status": status, **counts, "results": str(log)}
 
 
-def _results(rows: list[Row], workers: int, rejected: dict[str, dict]) -> Iterator[tuple[Row, dict, bool]]:
+def _results(rows: list[Row], workers: int, logged: dict[str, dict]) -> Iterator[tuple[Row, dict, bool]]:
     todo = []
     for row in rows:
-        known = _known(row, rejected)
+        known = _known(row, logged.get(row.digest, {}))
         if known:
             yield row, known, False
         else:
@@ -133,7 +138,14 @@ def _results(rows: list[Row], workers: int, rejected: dict[str, dict]) -> Iterat
     with ProcessPoolExecutor(min(workers, max(1, len(todo))), context, initializer=_end_with_parent) as pool:
         futures = {pool.submit(run_row, row): row for row in todo}
         for future in as_completed(futures):
-            yield futures[future], future.result(), True
+            try:
+                yield futures[future], future.result(), True
+            except BrokenProcessPool as error:
+                raise FreeTumorError(
+                    "a worker process ended without a word; the memory may not hold that many at a time. "
+                    "Run the command again, perhaps with fewer --workers: it goes on where it was.",
+                    kind="worker_lost",
+                ) from error
 
 
 def run_row(row: Row) -> dict:
@@ -149,6 +161,9 @@ def run_row(row: Row) -> dict:
             "message": str(error),
             "exit_code": error.exit_code,
         }
+    except (OSError, MemoryError) as error:
+        message = " ".join(str(error).split()) or "out of memory"
+        return {"status": "failed", "kind": "system", "message": message, "exit_code": 1}
     return {
         "status": "done",
         "passed": all(lesion.verdict.passed for lesion in outcome.synthesis.lesions),
@@ -156,34 +171,53 @@ def run_row(row: Row) -> dict:
     }
 
 
-def _known(row: Row, rejected: dict[str, dict]) -> dict | None:
-    if row.job.out.exists():
-        record = read_case(row.job.out).provenance
-        request = {k: v for k, v in asdict(row.job.request).items() if k not in ("seed", "engine", "count")}
-        asked = json.loads(json.dumps([row.job.organ, row.job.request.seed, row.job.request.engine, request]))
-        held = {k: v for k, v in record["request"].items() if k != "count"}
-        if asked == [record["organ"], record["seed"], record["engine"], held]:
+def _known(row: Row, logged: dict) -> dict | None:
+    """The result of a row that need not be run; `logged` is what the log says of it."""
+    if not row.job.out.exists():
+        return logged if logged.get("status") == "rejected" else None
+    try:
+        if _holds(row, logged.get("status") == "done"):
             return {"status": "kept"}
-        return {
-            "status": "failed",
-            "kind": "exists",
-            "exit_code": 2,
-            "message": f"{row.job.out} holds a case made with other settings: move it away or change 'out'",
-        }
-    return rejected.get(row.digest)
+        message = f"{row.job.out} holds a case made with other settings: move it away or change 'out'"
+    except BadInput as error:
+        message = str(error)
+    return {"status": "failed", "kind": "exists", "exit_code": 2, "message": message}
 
 
-def _known_rejections(log: Path) -> dict[str, dict]:
+def _holds(row: Row, logged: bool) -> bool:
+    """Whether the case folder of `row` holds what it asks for.
+
+    A case that the log does not know (a kill came just before it was written down) must also come from
+    the row's CT.
+    """
+    record = read_case(row.job.out).provenance
+    own = {"seed", "engine"} | ({"count"} if row.job.mask else set())  # a drawn mask brings its own count
+    request = {k: v for k, v in asdict(row.job.request).items() if k not in own}
+    asked = json.loads(json.dumps([row.job.organ, row.job.request.seed, row.job.request.engine, request]))
+    held = {k: v for k, v in record.get("request", {}).items() if k not in own}
+    if asked != [record.get("organ"), record.get("seed"), record.get("engine"), held]:
+        return False
+    return logged or record["input"]["ct_sha256"] == read_volume(row.job.ct).fingerprint()
+
+
+def _logged(log: Path) -> dict[str, dict]:
+    """The last result of each row in the log, by the row's digest."""
     found = {}
-    if log.exists():
-        for line in log.read_text("utf-8").splitlines():
-            try:
-                result = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # a line cut off by a kill: that row is simply run again
-            if result["status"] == "rejected":
-                found[result["digest"]] = {k: result[k] for k in ("status", "message", "verdicts")}
+    for line in log.read_bytes().splitlines() if log.exists() else ():
+        try:
+            result = json.loads(line)
+        except ValueError:
+            continue  # a line cut off by a kill: that row is simply run again
+        found[result["digest"]] = {k: v for k, v in result.items() if k not in ("line", "digest", "out")}
     return found
+
+
+def _end_line(file: BinaryIO) -> None:
+    """End a line that a kill cut off, so that the next one is not lost with it."""
+    if file.seek(0, os.SEEK_END):
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
 
 
 def _row(number: int, line: dict, base: Path) -> Row:
@@ -193,9 +227,15 @@ def _row(number: int, line: dict, base: Path) -> Row:
         return base / text[name] if name in text else None
 
     try:
+        if None in line:
+            hint = 'Put a value that holds commas in quotes: "-42.5,10,-130".'
+            raise BadInput("a value for each column", "more values than that", hint, kind="usage")
         for name in REQUIRED:
             if name not in text:
                 raise BadInput(f"a value in column {name}", "nothing", kind="usage")
+        gate = text.get("gate", "").lower()
+        if gate not in _GATE:
+            raise BadInput("a gate of yes or no", repr(gate), kind="usage")
         request = Request(
             diameter=float(text["diameter"]) if "diameter" in text else None,
             size_class=text.get("size_class"),
@@ -203,7 +243,7 @@ def _row(number: int, line: dict, base: Path) -> Row:
             count=int(text.get("count", 1)),
             seed=int(text.get("seed", 0)),
             engine=text.get("engine", "procedural"),
-            gate=text.get("gate", "yes").lower() not in ("no", "false", "0"),
+            gate=_GATE[gate],
         )
         job = Job(
             ct=path("ct"),
@@ -211,11 +251,11 @@ def _row(number: int, line: dict, base: Path) -> Row:
             out=path("out"),
             labels=path("labels"),
             label_convention=text.get("label_convention", "freetumor"),
-            organ_values=tuple(int(v) for v in text.get("organ_value", "").split()),
+            organ_values=parse_ids(text.get("organ_value", "")),
             mask=path("mask"),
             request=request,
         )
-    except (ValueError, BadInput) as error:
+    except (ValueError, BadInput) as error:  # ValueError: not a number
         raise BadInput("a row that can be read", f"line {number}: {error}", kind="usage") from error
     asked = json.dumps([freetumor.__version__, text], sort_keys=True)
     return Row(number, job, hashlib.sha256(asked.encode()).hexdigest())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,9 @@ _UsageError = typer.BadParameter.__base__
 Ct = Annotated[Path, typer.Argument(help="CT: NIfTI, NRRD, MHA or a folder of DICOM files.", metavar="CT")]
 Organ = Annotated[str, typer.Option(help=f"One of {', '.join(ORGANS)}.")]
 Labels = Annotated[Path | None, typer.Option(help="Label map of the organs on the CT's grid.")]
+OrganValue = Annotated[
+    list[str] | None, typer.Option(help="Ids of the organ in --labels, such as 2 3.", metavar="N ...")
+]
 Convention = Annotated[str, typer.Option(help="freetumor or totalsegmentator.", metavar="NAME")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Series = Annotated[str | None, typer.Option(help="SeriesInstanceUID, where a DICOM folder holds several.")]
@@ -44,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command with `arguments`; the exit code. One line tells what was wrong."""
     as_json = "--json" in arguments
     try:
-        code = app(args=list(arguments), prog_name="freetumor", standalone_mode=False)
+        code = app(args=_repeated(arguments), prog_name="freetumor", standalone_mode=False)
         return int(code or 0)
     except Rejected as error:
         return _failed(error, {"status": "rejected", "verdicts": error.verdicts}, error.exit_code, as_json)
@@ -58,6 +62,19 @@ def run(arguments: Sequence[str]) -> int:
         return _failed("out of memory", {"status": "error", "kind": "out_of_memory"}, 1, as_json)
     except OSError as error:
         return _failed(error, {"status": "error", "kind": "os"}, 1, as_json)
+    except Exception as error:  # noqa: BLE001  a bug: stderr tells where, and --json still gets its object
+        traceback.print_exc()
+        said = f"internal error: {type(error).__name__}: {error}"
+        return _failed(said, {"status": "error", "kind": "internal"}, 1, as_json)
+
+
+def _repeated(arguments: Sequence[str]) -> list[str]:
+    """``--organ-value 2 3`` as ``--organ-value 2 --organ-value 3``, which is what the parser knows."""
+    said: list[str] = []
+    for argument in arguments:
+        follows = len(said) > 1 and said[-2] == "--organ-value"
+        said += ["--organ-value", argument] if follows and argument.isdecimal() else [argument]
+    return said
 
 
 @app.callback(invoke_without_command=True)
@@ -78,7 +95,7 @@ def synthesize(
     out: Annotated[Path, typer.Option(help="Case folder to write; must not exist.")],
     labels: Labels = None,
     label_convention: Convention = "freetumor",
-    organ_value: Annotated[list[int] | None, typer.Option(help="Id of the organ in --labels.")] = None,
+    organ_value: OrganValue = None,
     mask: Annotated[Path | None, typer.Option(help="Drawn tumor mask on the CT's grid.")] = None,
     diameter: Annotated[float | None, typer.Option(help="Equivalent-sphere diameter in mm.")] = None,
     size_class: Annotated[
@@ -94,7 +111,9 @@ def synthesize(
     exophytic: Annotated[
         bool | None, typer.Option("--exophytic/--no-exophytic", help="May it bulge out of the organ?")
     ] = None,
-    gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Reject what fails the quality test.")] = True,
+    gate: Annotated[
+        bool, typer.Option("--gate/--no-gate", help="Reject what fails the quality test.")
+    ] = True,
     tries: Annotated[int, typer.Option(help="Tries per tumor before it is rejected.")] = 3,
     resample_labels: Annotated[
         bool, typer.Option("--resample-labels", help="Resample --labels to the CT's grid.")
@@ -104,7 +123,7 @@ def synthesize(
     as_json: Json = False,
 ) -> None:
     """Put tumors into a CT and write a case folder."""
-    from freetumor.job import Job, parse_point
+    from freetumor.job import Job, parse_ids, parse_point
     from freetumor.job import run as run_job
     from freetumor.pipeline import Request
     from freetumor.synthesis.engines import Style
@@ -129,7 +148,7 @@ def synthesize(
         out,
         labels,
         label_convention,
-        tuple(organ_value or ()),
+        parse_ids(" ".join(organ_value or ())),
         mask,
         resample_labels,
         series,
@@ -207,9 +226,7 @@ def synthesize_batch(
         code = {"failed": result.get("exit_code", 1), "rejected": 3}.get(result["status"], 0)
         worst[0] = min((c for c in (worst[0], code) if c), default=0)
         said = result.get("message", "")
-        _console.print(
-            f"line {row.line}: {result['status']} {row.job.out} {said}", highlight=False, markup=False
-        )
+        sys.stderr.write(f"line {row.line}: {result['status']} {row.job.out} {said}".rstrip() + "\n")
 
     result = run_batch(cases, workers, report)
     counts = ", ".join(f"{result[k]} {k}" for k in ("done", "kept", "rejected", "failed"))
@@ -248,13 +265,13 @@ def _say_lesions(result: dict) -> str:
 
 
 def _print(result: dict, as_json: bool, said: str) -> None:
-    sys.stdout.write((json.dumps(result, ensure_ascii=False) if as_json else said) + "\n")
+    sys.stdout.write((json.dumps(result) if as_json else said) + "\n")
 
 
 def _failed(error: object, result: dict, code: int, as_json: bool) -> int:
     message = " ".join(str(error).split())
     if as_json:
-        sys.stdout.write(json.dumps({**result, "message": message}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps({**result, "message": message}) + "\n")
     sys.stderr.write(f"freetumor: {message}\n")
     return code
 
@@ -262,7 +279,8 @@ def _failed(error: object, result: dict, code: int, as_json: bool) -> int:
 @contextmanager
 def _progress() -> Iterator:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_console, transient=True) as bar:
+    # Only a person at a terminal sees it; for a program stderr holds one line, and only if it failed.
+    with Progress(*columns, console=_console, transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("starting", total=1.0)
 
         def step(message: str, share: float) -> None:

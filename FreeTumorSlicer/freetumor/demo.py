@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from freetumor.anatomy import ORGANS
 from freetumor.cases import check_free
+from freetumor.cases.case import os_errors
 from freetumor.errors import BadInput, Rejected
 from freetumor.export import FORMATS, export
 from freetumor.job import Job, Outcome, run
@@ -17,6 +19,8 @@ from freetumor.sample_data import ATTRIBUTION, fetch_sample
 
 # Diameters in mm that show each lesion well; all within the middle half of real tumors' sizes.
 DIAMETERS = {"liver": 15.0, "pancreas": 20.0, "kidney": 28.0, "lung": 18.0, "covid": 36.0}
+# Kinds of BadInput that leave out an organ rather than end the demo.
+_LEFT_OUT = ("organ_absent", "organ_too_small", "does_not_fit", "size_below_grid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,17 @@ def run_demo(
     if (ct is None) != (labels is None):
         raise BadInput("both --ct and --labels, or neither", "one of them", kind="usage")
     check_free(out)
+    try:
+        with os_errors(out):
+            return _run(ct, labels, convention, out, seed, progress)
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def _run(
+    ct: Path | None, labels: Path | None, convention: str, out: Path, seed: int, progress: Progress
+) -> dict:
     started = time.perf_counter()
     attribution = ""
     if ct is None:
@@ -80,7 +95,7 @@ def _try(job: Job) -> _Try:
     try:
         outcome = run(job)
     except (BadInput, Rejected) as error:
-        if isinstance(error, BadInput) and error.kind not in ("organ_absent", "organ_too_small", "does_not_fit"):
+        if isinstance(error, BadInput) and error.kind not in _LEFT_OUT:
             raise
         return _Try(job.organ, f"left out: {error}", None)
     lesion = outcome.synthesis.lesions[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,9 +98,19 @@ def parse_point(text: str) -> tuple[float, float, float]:
     """``"R,A,S"`` in mm to a point; raises :class:`BadInput`."""
     try:
         right, anterior, superior = (float(part) for part in text.split(","))
+        if not all(map(math.isfinite, (right, anterior, superior))):
+            raise ValueError(text)
     except ValueError as error:
         raise BadInput("a point R,A,S in mm such as -42.5,10,-130", repr(text), kind="usage") from error
     return right, anterior, superior
+
+
+def parse_ids(text: str) -> tuple[int, ...]:
+    """Label ids separated by blanks or commas; raises :class:`BadInput`."""
+    parts = text.replace(",", " ").split()
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise BadInput("label ids above 0 such as 2 3", repr(text), kind="usage")
+    return tuple(int(part) for part in parts)
 
 
 class _Clock:

@@ -57,15 +57,11 @@ class Request:
         if self.diameter is not None and not 0 < self.diameter <= 300:
             raise BadInput("a diameter between 0 and 300 mm", f"{self.diameter:g}", kind="usage")
         if self.count < 1 or self.tries < 1:
-            raise BadInput(
-                "a count and tries of at least 1", f"{self.count} and {self.tries}", kind="usage"
-            )
+            raise BadInput("a count and tries of at least 1", f"{self.count} and {self.tries}", kind="usage")
         if self.seed < 0:
             raise BadInput("a seed of 0 or more", f"{self.seed}", kind="usage")
         if self.at and len(self.at) != self.count:
-            raise BadInput(
-                f"one --at for each of {self.count} lesions", f"{len(self.at)}", kind="usage"
-            )
+            raise BadInput(f"one --at for each of {self.count} lesions", f"{len(self.at)}", kind="usage")
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +225,7 @@ def _make(
 
 def _check_organ_hu(ct: Volume, labels: OrganLabels) -> None:
     """The organ's median HU is one an organ of that name can have: catches wrong labels and wrong units."""
-    step = [max(1, int(2.0 // s)) for s in ct.geometry.spacing]
+    step = [max(1, int(3.0 // s)) for s in ct.geometry.spacing]
     thinned = Volume(
         ct.array[tuple(slice(None, None, s) for s in step)], ct.geometry.strided(step), ct.storage
     )

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ CT, LABELS, TUMOR_MASK = "ct.nii.gz", "labels.nii.gz", "tumor_mask.nii.gz"
 PROVENANCE, PREVIEW = "provenance.json", "preview.png"
 FILES = (CT, LABELS, TUMOR_MASK, PROVENANCE, PREVIEW)
 _PARTIAL = ".partial"
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,9 @@ def check_free(folder: str | Path) -> None:
             "Nothing is overwritten: give another --out or move it away.",
             kind="exists",
         )
-    parent = folder.absolute().parent
-    with _os_errors(folder):
-        parent.mkdir(parents=True, exist_ok=True)
-        probe = parent / f".{folder.name}{_PARTIAL}-{os.getpid()}"
+    with os_errors(folder):
+        there = next(parent for parent in folder.absolute().parents if parent.exists())
+        probe = there / f".{folder.name}{_PARTIAL}-{os.getpid()}"
         probe.mkdir()
         probe.rmdir()
 
@@ -126,27 +126,33 @@ def _appearing(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder` that takes its name at the end, or vanishes."""
     check_free(folder)
     partial = folder.absolute().parent / f".{folder.name}{_PARTIAL}-{os.getpid()}"
+    new_parents = [parent for parent in partial.parents if not parent.exists()]
     try:
-        with _os_errors(folder):
-            partial.mkdir()
+        with os_errors(folder):
+            partial.mkdir(parents=True)
             yield partial
             partial.rename(folder.absolute())
-    finally:
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):  # not empty: somebody else writes there too
+            for parent in new_parents:
+                parent.rmdir()
+        raise
 
 
 @contextmanager
-def _os_errors(folder: Path) -> Iterator[None]:
+def os_errors(folder: Path) -> Iterator[None]:
+    """Say of an :class:`OSError` while writing into `folder` what is wrong with that folder."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise OutputError(
                 f"the disk is full: could not write {folder}. Free some space or give another --out. "
-                "Nothing was left behind.",
+                "Nothing half-written was left behind.",
                 kind="disk_full",
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
+        if error.errno in _REFUSED:
             raise BadInput(
                 "an output folder that can be written",
                 f"{folder}: {error.strerror}",

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import freetumor
 from freetumor.anatomy import ORGANS, group_labels
 from freetumor.cases import Case, read_case, write_json
-from freetumor.cases.case import CT, LABELS
+from freetumor.cases.case import CT, LABELS, os_errors
 from freetumor.errors import BadInput
 from freetumor.synthesis.provenance import NOTICE
 from freetumor.volume import Storage, Volume, read_volume, write_volume
@@ -81,19 +81,19 @@ def export(folders: Sequence[str | Path], form: str, out: str | Path) -> dict:
     _check_names(cases)
     _check_out(out, layout, group)
     added, kept = [], []
-    for case in cases:
-        (added if _add(case, layout, out) else kept).append(case.name)
-    names = sorted(p.stem for p in (out / _FOLDER).glob("*.json"))
-    organs = sorted({case.provenance["organ"] for case in cases})
-    write_json(
-        out / "dataset.json",
-        {
-            "name": f"FreeTumor {group}",
-            "description": f"{NOTICE} Organs: {', '.join(ORGANS[o].title for o in organs)}.",
-            "freetumor": {"version": freetumor.__version__, "format": form, "group": group},
-            **layout.describe(group, names),
-        },
-    )
+    with os_errors(out):
+        for case in cases:
+            (added if _add(case, layout, out) else kept).append(case.name)
+        names, organs = _contents(out, layout)
+        write_json(
+            out / "dataset.json",
+            {
+                "name": f"FreeTumor {group}",
+                "description": f"{NOTICE} Organs: {', '.join(ORGANS[o].title for o in organs)}.",
+                "freetumor": {"version": freetumor.__version__, "format": form, "group": group},
+                **layout.describe(group, names),
+            },
+        )
     return {
         "status": "done",
         "format": form,
@@ -115,10 +115,7 @@ def _add(case: Case, layout: Layout, out: Path) -> bool:
             "Rename the case folder or give another --out.",
             kind="exists",
         )
-    targets = {
-        CT: out / "imagesTr" / f"{case.name}{layout.image_suffix}",
-        LABELS: out / "labelsTr" / f"{case.name}.nii.gz",
-    }
+    targets = _targets(case.name, layout, out)
     foreign = [str(t) for t in targets.values() if t.exists() and not marker.exists()]
     if foreign:
         raise BadInput("names that are free in the data set", ", ".join(foreign), kind="exists")
@@ -132,6 +129,24 @@ def _add(case: Case, layout: Layout, out: Path) -> bool:
     for source, target in missing.items():
         write_volume(_without_header(read_volume(case.path / source)), target)
     return True
+
+
+def _targets(name: str, layout: Layout, out: Path) -> dict[str, Path]:
+    return {
+        CT: out / "imagesTr" / f"{name}{layout.image_suffix}",
+        LABELS: out / "labelsTr" / f"{name}.nii.gz",
+    }
+
+
+def _contents(out: Path, layout: Layout) -> tuple[list[str], list[str]]:
+    """Names of all whole cases in `out`, and their organs; not of one whose export was cut off."""
+    markers = [
+        marker
+        for marker in (out / _FOLDER).glob("*.json")
+        if all(target.exists() for target in _targets(marker.stem, layout, out).values())
+    ]
+    organs = {json.loads(marker.read_text("utf-8"))["organ"] for marker in markers}
+    return sorted(marker.stem for marker in markers), sorted(organs)
 
 
 def _without_header(volume: Volume) -> Volume:
@@ -164,8 +179,12 @@ def _check_out(out: Path, layout: Layout, group: str) -> None:
     description = out / "dataset.json"
     if not description.exists():
         return
-    ours = json.loads(description.read_text("utf-8")).get("freetumor", {})
-    if (ours.get("group"), FORMATS.get(ours.get("format"))) != (group, layout):
+    try:
+        ours = json.loads(description.read_bytes())["freetumor"]
+        same = (ours["group"], FORMATS.get(ours["format"])) == (group, layout)
+    except (ValueError, KeyError, TypeError):
+        same = False
+    if not same:
         raise BadInput(
             f"an empty folder or one with an {layout.name} export of {group}",
             f"{description}, which is something else",

@@ -67,7 +67,7 @@ def _lesion(
 
 
 def _check_not_an_organ(lesions: list[TumorMask], labels: OrganLabels) -> None:
-    step = [max(1, int(2.0 // s)) for s in labels.geometry.spacing]
+    step = [max(1, int(3.0 // s)) for s in labels.geometry.spacing]
     organ_mm3 = labels.strided(step).sum() * labels.geometry.strided(step).voxel_volume
     drawn_mm3 = sum(lesion.volume_mm3 for lesion in lesions)
     if drawn_mm3 > 0.8 * organ_mm3:

@@ -10,7 +10,7 @@ from freetumor.organs.labels import OrganLabels
 from freetumor.volume import Box, Geometry, Volume
 
 GAP_MM = 6.0  # least distance between lesions, so that their edits never touch
-_COARSE_VOXELS = 400_000
+_COARSE_VOXELS = 120_000
 _FAT_HU = (-160.0, -20.0)  # where an exophytic tumor may bulge
 _BORDER_MM = 3.0  # partial volume and the label's own error
 
@@ -18,7 +18,7 @@ _BORDER_MM = 3.0  # partial volume and the label's own error
 class OrganMap:
     """The organ on a coarse grid with its depth: where to look for room, in milliseconds.
 
-    The grid is the CT's, thinned so that the organ's box holds at most some 400,000 voxels.
+    The grid is the CT's, thinned so that the organ's box holds at most some 120,000 voxels.
     """
 
     def __init__(self, labels: OrganLabels, taken: list[TumorMask]) -> None:

@@ -47,7 +47,7 @@ def random_normals(rng: np.random.Generator) -> np.ndarray:
 
 def random_field(normals: np.ndarray, slope: float) -> np.ndarray:
     """Isotropic Gaussian field (rows, columns) of variance 1 with ``power(degree) ~ degree ** -slope``."""
-    degree = np.arange(LOWEST, HIGHEST + 1)
+    degree = np.arange(LOWEST, HIGHEST + 1, dtype=np.float64)
     power = degree**-slope
     scale = np.zeros((HIGHEST + 1, 1))
     scale[LOWEST:, 0] = np.sqrt(power / power.sum() / (2 * degree + 1))

@@ -117,8 +117,10 @@ def _does_not_fit(
     diameter: float, largest: float, organ: Organ, at: tuple[float, float, float] | None, others: bool
 ) -> BadInput:
     where = "at this point" if at else f"in this {organ.site.meaning.lower()}"
-    room = f"the largest that fits {where} is {np.floor(largest * 10) / 10:.1f} mm" if largest >= 1 else (
-        f"nothing fits {where}"
+    room = (
+        f"the largest that fits {where} is {np.floor(largest * 10) / 10:.1f} mm"
+        if largest >= 1
+        else (f"nothing fits {where}")
     )
     return BadInput(
         f"a tumor that fits {where}" + (" beside the other lesions" if others else ""),

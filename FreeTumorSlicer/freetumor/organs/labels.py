@@ -137,7 +137,7 @@ def _is_one_of(array: np.ndarray, ids: Sequence[int]) -> np.ndarray:
 
 def _check_present(read: OrganLabels) -> None:
     organ, geometry = read.organ, read.geometry
-    step = [max(1, int(2.0 // s)) for s in geometry.spacing]
+    step = [max(1, int(3.0 // s)) for s in geometry.spacing]
     ml = read.strided(step).sum() * geometry.strided(step).voxel_volume / 1000.0
     ids = ", ".join(str(i) for i in read.organ_ids)
     if ml >= organ.minimum_ml:

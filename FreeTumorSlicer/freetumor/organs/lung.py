@@ -14,17 +14,13 @@ All steps work on a view of the CT whose axes run (superior, anterior, right).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import permutations
-
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 
 from freetumor.errors import BadInput
+from freetumor.organs.coarse_grid import Coarse, block_weights, coarse_copy, patient_axes
 from freetumor.volume import Box, Geometry, Volume
 
-COARSE_MM = 2.0
 AIR_HU = -320.0  # half way between lung and soft tissue
 TISSUE_HU = -400.0
 COUCH_MM = 3.0  # half the thickness of what the opening takes off the body
@@ -37,77 +33,7 @@ ENVELOPE_MM = 60.0
 AIRWAY_ML = 120.0
 
 
-@dataclass(frozen=True)
-class _Coarse:
-    """A coarse copy of the CT: HU as float32 (superior, anterior, right), voxel size in mm."""
-
-    hu: np.ndarray
-    step: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-
-    @property
-    def voxel_ml(self) -> float:
-        return float(np.prod(self.spacing)) / 1000.0
-
-    def distance(self, mask: np.ndarray) -> np.ndarray:
-        """Distance in mm of every voxel to `mask` (0 inside; infinite where the mask is empty), float32."""
-        if not mask.any():
-            return np.full(mask.shape, np.inf, np.float32)
-        image = sitk.GetImageFromArray(mask.view(np.uint8))
-        image.SetSpacing(self.spacing[::-1])
-        field = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-        return np.maximum(sitk.GetArrayFromImage(field), 0.0)
-
-    def _around(self, mask: np.ndarray, mm: float) -> tuple[slice, slice, slice]:
-        return Box.of(mask).grown([int(mm / s) + 1 for s in self.spacing], mask.shape).slices
-
-    def dilated(self, mask: np.ndarray, mm: float) -> np.ndarray:
-        """`mask` grown by a ball of radius `mm`; nothing changes farther away, so only its box is worked on."""
-        out, around = np.zeros_like(mask), self._around(mask, mm)
-        out[around] = self.distance(mask[around]) <= mm
-        return out
-
-    def eroded(self, mask: np.ndarray, mm: float) -> np.ndarray:
-        """`mask` shrunk by a ball of radius `mm`; the border of the volume does not eat into it."""
-        out, around = np.zeros_like(mask), self._around(mask, 0.0)
-        out[around] = mask[around] & (self.distance(~mask[around]) > mm)
-        return out
-
-    def opened(self, mask: np.ndarray, mm: float) -> np.ndarray:
-        return self.dilated(self.eroded(mask, mm), mm) & mask
-
-    def closed(self, mask: np.ndarray, mm: float) -> np.ndarray:
-        return self.eroded(self.dilated(mask, mm), mm) | mask
-
-
-def _to_patient_axes(array: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, tuple[float, ...]]:
-    """View of `array` with axes running (superior, anterior, right), and its spacing in that order.
-
-    Writing to the view writes to `array`.
-    """
-    direction = geometry.affine[:3, :3][::-1, ::-1] / geometry.spacing  # rows S, A, R; columns k, j, i
-    axes = max(permutations(range(3)), key=lambda p: sum(abs(direction[row, p[row]]) for row in range(3)))
-    turns = tuple(slice(None, None, 1 if direction[row, axes[row]] >= 0 else -1) for row in range(3))
-    return array.transpose(axes)[turns], tuple(geometry.spacing[axis] for axis in axes)
-
-
-def _coarse(view: Volume, spacing: tuple[float, ...]) -> _Coarse:
-    """Means of blocks of about 2 mm; what is left over at the far borders belongs to the last block."""
-    step = tuple(max(1, round(COARSE_MM / s)) for s in spacing)
-    count = tuple(max(1, n // s) for n, s in zip(view.array.shape, step, strict=True))
-    hu = np.empty(count, np.float32)
-    for k in range(count[0]):
-        box = Box((k * step[0], 0, 0), (min((k + 1) * step[0], view.array.shape[0]), *view.array.shape[1:]))
-        plane = view.hu(box).mean(axis=0)
-        for axis in (0, 1):
-            edges = np.arange(count[1 + axis]) * step[1 + axis]
-            sizes = np.diff([*edges, plane.shape[axis]])
-            plane = np.add.reduceat(plane, edges, axis=axis) / (sizes[:, None] if axis == 0 else sizes)
-        hu[k] = plane
-    return _Coarse(hu, step, tuple(n * s for n, s in zip(step, spacing, strict=True)))
-
-
-def _body(coarse: _Coarse) -> np.ndarray:
+def _body(coarse: Coarse) -> np.ndarray:
     """The patient with all air inside, without couch and clothes."""
     tissue = coarse.hu > TISSUE_HU
     labels, _ = ndimage.label(coarse.eroded(tissue, COUCH_MM))
@@ -125,7 +51,7 @@ def _body(coarse: _Coarse) -> np.ndarray:
     return ~outside[labels]
 
 
-def _tubes(coarse: _Coarse, body: np.ndarray) -> np.ndarray:
+def _tubes(coarse: Coarse, body: np.ndarray) -> np.ndarray:
     """Round cross-sections of gas near the midline that continue from slice to slice: trachea, bronchi."""
     gas = (coarse.hu < GAS_HU + 130.0) & body
     round_gas = np.zeros_like(gas)
@@ -153,7 +79,7 @@ def _tubes(coarse: _Coarse, body: np.ndarray) -> np.ndarray:
     return round_gas
 
 
-def _airway(coarse: _Coarse, body: np.ndarray) -> np.ndarray:
+def _airway(coarse: Coarse, body: np.ndarray) -> np.ndarray:
     """Trachea and main bronchi with their wall."""
     seeds = _tubes(coarse, body)
     airway = seeds
@@ -170,7 +96,7 @@ def _airway(coarse: _Coarse, body: np.ndarray) -> np.ndarray:
     return coarse.dilated(wide, 2.5) & body
 
 
-def _lung_air(coarse: _Coarse, body: np.ndarray, airway: np.ndarray) -> np.ndarray:
+def _lung_air(coarse: Coarse, body: np.ndarray, airway: np.ndarray) -> np.ndarray:
     """Air that is neither airway nor bowel gas."""
     air = (coarse.hu < AIR_HU) & body & ~airway
     pieces = _lung_pieces(coarse, air)
@@ -179,7 +105,7 @@ def _lung_air(coarse: _Coarse, body: np.ndarray, airway: np.ndarray) -> np.ndarr
     # Bowel that touches the lung through a thin diaphragm: gas with tissue around it, unlike a bulla.
     level = min(GAS_HU + 75.0, float(np.median(coarse.hu[pieces])) - 25.0)
     smooth = ndimage.uniform_filter(coarse.hu, tuple(3 if s < 4 else 1 for s in coarse.spacing))
-    labels, count = ndimage.label(coarse.opened(pieces & (smooth < level), 2.5))
+    labels, _ = ndimage.label(coarse.opened(pieces & (smooth < level), 2.5))
     for n, box in enumerate(ndimage.find_objects(labels), start=1):
         blob = labels[box] == n
         if blob.sum() * coarse.voxel_ml < CRUMB_ML:
@@ -189,12 +115,20 @@ def _lung_air(coarse: _Coarse, body: np.ndarray, airway: np.ndarray) -> np.ndarr
         shell = (distance > 4.0) & (distance <= 8.0)
         if (coarse.hu[box][shell] > TISSUE_HU).mean() > 0.5:
             air[box] &= distance > 6.0
-    return _lung_pieces(coarse, air & pieces)
+    return _lung_pieces(coarse, air & pieces & ~_streaks(coarse, pieces))
 
 
-def _lung_pieces(coarse: _Coarse, air: np.ndarray) -> np.ndarray:
+def _streaks(coarse: Coarse, lung: np.ndarray) -> np.ndarray:
+    """Dark streaks between the shoulders that hang on the apex: thin parts of the upper third of `lung`."""
+    thin = lung & ~coarse.dilated(coarse.opened(lung, 3.0), 3.0)
+    box = Box.of(lung)
+    thin[: box.stop[0] - box.shape[0] // 3] = False
+    return thin
+
+
+def _lung_pieces(coarse: Coarse, air: np.ndarray) -> np.ndarray:
     """The pieces of `air` that look like lung: vessels make its HU spread, bowel gas is uniform."""
-    labels, count = ndimage.label(air)
+    labels, _ = ndimage.label(air)
     sizes = np.bincount(labels.ravel()) * coarse.voxel_ml
     core = coarse.eroded(air, 4.0)
     lung = np.zeros_like(air)
@@ -219,7 +153,7 @@ def _lung_pieces(coarse: _Coarse, air: np.ndarray) -> np.ndarray:
     return lung
 
 
-def _sides(coarse: _Coarse, lung: np.ndarray, middle: float) -> list[np.ndarray]:
+def _sides(coarse: Coarse, lung: np.ndarray, middle: float) -> list[np.ndarray]:
     """The lung air of the left and of the right, cut where the two hang together (junction lines).
 
     `middle`: the body's midline, a voxel along the last axis. An empty side is left out.
@@ -231,59 +165,42 @@ def _sides(coarse: _Coarse, lung: np.ndarray, middle: float) -> list[np.ndarray]
     column = np.broadcast_to(np.arange(lung.shape[2], dtype=np.float32), lung.shape)
     right = ndimage.sum_labels(column, labels, np.arange(count + 1)) > middle * sizes
     share = [sizes[1:][right[1:] == r].sum() for r in (False, True)]
-    if min(share) > 0.1 * max(share):
-        seeds = right[labels]
-    else:
-        seeds = column > middle
+    seeds = right[labels] if min(share) > 0.1 * max(share) else column > middle
     near = coarse.distance(deep & seeds) <= coarse.distance(deep & ~seeds)
     return [side for side in (lung & near, lung & ~near) if side.any()]
 
 
-def _reached(lung: np.ndarray, axis: int, sign: int, steps: int) -> np.ndarray:
-    """Voxels that meet `lung` within `steps` when going along `axis` in direction `sign`."""
-    turn = tuple(slice(None, None, -sign if a == axis else None) for a in range(3))
-    index = np.arange(lung.shape[axis], dtype=np.int32).reshape([-1 if a == axis else 1 for a in range(3)])
-    last = np.maximum.accumulate(np.where(lung[turn], index, -steps - 1), axis=axis)
-    return (index - last <= steps)[turn]
-
-
-def _enveloped(coarse: _Coarse, lung: np.ndarray, medial: int) -> np.ndarray:
+def _enveloped(coarse: Coarse, lung: np.ndarray, medial: int) -> np.ndarray:
     """What one lung wraps: vessels, nodules, masses at the chest wall.
 
-    Lung must be met above, below, medially (`medial`: -1 or 1 along the last axis) and in two of the other
-    three directions. The heart and the hilum have no lung of that side medially, the liver none below, and
-    from a point outside a convex lung at most three of the six directions meet it.
+    Lung must be met below, medially (`medial`: -1 or 1 along the last axis) and in two of the other four
+    directions. The heart and the hilum have no lung of that side medially, the liver none below, and from
+    a point outside a convex lung at most three of the six directions meet it.
     """
-    def met(axis: int, sign: int) -> np.ndarray:
-        return _reached(lung, axis, sign, int(ENVELOPE_MM / coarse.spacing[axis]))
 
-    must = met(0, 1) & met(0, -1) & met(2, medial)
-    others = [met(1, 1), met(1, -1), met(2, -medial)]
-    return must & (sum(o.astype(np.uint8) for o in others) >= 2)
+    others = np.zeros(lung.shape, np.uint8)
+    for axis, sign in ((0, 1), (1, 1), (1, -1), (2, -medial)):
+        others += coarse.met(lung, axis, sign, ENVELOPE_MM)
+    below = coarse.met(lung, 0, -1, ENVELOPE_MM)
+    return below & coarse.met(lung, 2, medial, ENVELOPE_MM) & (others >= 2)
 
 
-def _filled(coarse: _Coarse, lung: np.ndarray, middle: float) -> np.ndarray:
+def _filled(coarse: Coarse, lung: np.ndarray, middle: float) -> np.ndarray:
     """One lung with its vessels and nodules."""
     closed = coarse.closed(lung, CLOSING_MM)
     centre = np.average(np.arange(lung.shape[2]), weights=lung.sum(axis=(0, 1)))
-    wrapped = _enveloped(coarse, closed, -1 if centre > middle else 1) & ~closed
+    wrapped = closed | _enveloped(coarse, closed, -1 if centre > middle else 1)
     closed |= coarse.opened(wrapped, 3.0)
     return ndimage.binary_fill_holes(coarse.closed(closed, CLOSING_MM))
 
 
-def _weights(fine: int, coarse: int, step: int) -> np.ndarray:
-    """Matrix (fine, coarse) that interpolates linearly from block centres to voxels."""
-    position = np.clip((np.arange(fine) + 0.5) / step - 0.5, 0, coarse - 1)
-    return np.maximum(0.0, 1.0 - np.abs(position[:, None] - np.arange(coarse))).astype(np.float32)
-
-
-def _refine(view: Volume, coarse: _Coarse, lung: np.ndarray, airway: np.ndarray, out: np.ndarray) -> None:
+def _refine(view: Volume, coarse: Coarse, lung: np.ndarray, airway: np.ndarray, out: np.ndarray) -> None:
     """Draws the outline at full resolution into `out` (uint8, the view's shape), a slice at a time.
 
     Where the coarse outline runs, air is lung and tissue is not; well inside it everything is lung.
     """
     shape = view.array.shape
-    along = [_weights(shape[a], lung.shape[a], coarse.step[a]) for a in range(3)]
+    along = [block_weights(shape[a], lung.shape[a], coarse.step[a]) for a in range(3)]
     for k in range(shape[0]):
         used = np.flatnonzero(along[0][k])
         if not lung[used].any():
@@ -313,10 +230,10 @@ def label_lungs(ct: Volume) -> Volume:
         BadInput: ``organ_absent`` where the scan shows no lung.
     """
     label = ct.like(np.zeros(ct.array.shape, np.uint8), ct.name)
-    array, spacing = _to_patient_axes(ct.array, ct.geometry)
-    out, _ = _to_patient_axes(label.array, ct.geometry)
+    array, spacing = patient_axes(ct.array, ct.geometry)
+    out, _ = patient_axes(label.array, ct.geometry)
     view = Volume(array, Geometry(array.shape, np.eye(4)), ct.storage)
-    coarse = _coarse(view, spacing)
+    coarse = coarse_copy(view, spacing)
     body = _body(coarse)
     airway = _airway(coarse, body)
     air = _lung_air(coarse, body, airway)

@@ -81,12 +81,11 @@ def lesion_hu(e: Evidence) -> Finding:
 
 def leakage(e: Evidence) -> Finding:
     """Little of the change lies outside the organ (and outside the mask)."""
-    where = e.patch.organ_mask | e.patch.inside
-    near = ndimage.distance_transform_edt(~where, sampling=e.patch.spacing) <= max(
-        _BORDER_MM, e.patch.spacing[-1]
-    )
-    total = float(np.abs(e.change).sum())
-    share = float(np.abs(e.change[~near]).sum()) / total if total else 0.0
+    share = 0.0
+    if (e.change[e.patch.beyond] != 0).any():
+        border = max(_BORDER_MM, e.patch.spacing[-1])
+        far = ndimage.distance_transform_edt(e.patch.beyond, sampling=e.patch.spacing) > border
+        share = float(np.abs(e.change[far]).sum() / np.abs(e.change).sum())
     reason = f"{share:.1%} of the change lies outside the organ (at most {MAX_LEAKAGE:.0%})"
     return Finding("leakage", share <= MAX_LEAKAGE, share, "", f"<= {MAX_LEAKAGE}", reason)
 

@@ -31,7 +31,7 @@ def lesion_picture(
     organ = synthesis.labels.organ
     window = display_window(organ.group)
     size = float(np.clip(4.0 * lesion.mask.diameter_mm, 80.0, 240.0))
-    limit = max(20.0, float(np.ceil(abs(lesion.measured["mean_change_hu"]) * 1.5 / 20.0) * 20.0))
+    limit = _difference_limit(synthesis, lesion)
     width = len(COLUMNS) * (pixels + _GAP) + _GAP
     picture = Image.new("RGB", (width, _HEAD + len(planes) * (pixels + _GAP) + _FOOT), _BACKGROUND)
     draw = ImageDraw.Draw(picture)
@@ -51,16 +51,23 @@ def lesion_picture(
         if row == 0:
             _scale_bar(draw, _GAP + 10, top + pixels - 12, size, pixels)
     low, high = window
-    foot = f"window {low:g} to {high:g} HU · difference ±{limit:g} HU (blue darker, red brighter) · not for clinical use"
+    foot = f"window {low:g} to {high:g} HU · difference ±{limit:g} HU (blue darker, orange brighter) · not for clinical use"
     draw.text((_GAP + 2, picture.height - _FOOT + 3), foot, _FAINT, _font(11))
     return picture
 
 
+def _difference_limit(synthesis: Synthesis, lesion: Lesion) -> float:
+    """Color scale of the difference in HU: all but the largest 2 % of the changes lie within."""
+    edit, geometry = lesion.edit, synthesis.ct.geometry.cropped(lesion.edit.box)
+    before, after = (Volume(a, geometry, synthesis.ct.storage).hu() for a in (edit.before, edit.after))
+    changes = np.abs(after - before)[edit.changed]
+    largest = float(np.percentile(changes, 98)) if changes.size else 0.0
+    return max(20.0, float(np.ceil(largest / 20.0) * 20.0))
+
+
 def stacked(blocks: Sequence[Image.Image]) -> Image.Image:
     """Pictures below each other."""
-    picture = Image.new(
-        "RGB", (max(b.width for b in blocks), sum(b.height for b in blocks)), _BACKGROUND
-    )
+    picture = Image.new("RGB", (max(b.width for b in blocks), sum(b.height for b in blocks)), _BACKGROUND)
     top = 0
     for block in blocks:
         picture.paste(block, (0, top))
@@ -94,7 +101,8 @@ def _around(
     index = ct.geometry.ras_to_index(view.corners())
     start = tuple(int(v) for v in np.clip(np.floor(index.min(0)) - 1, 0, np.array(ct.geometry.shape) - 1))
     stop = tuple(
-        max(a + 1, int(v)) for a, v in zip(start, np.minimum(np.ceil(index.max(0)) + 2, ct.geometry.shape), strict=True)
+        max(a + 1, int(v))
+        for a, v in zip(start, np.minimum(np.ceil(index.max(0)) + 2, ct.geometry.shape), strict=True)
     )
     box = Box(start, stop)
     stored_before, mask = ct.array[box.slices].copy(), np.zeros(box.shape, np.float32)
@@ -119,14 +127,19 @@ def _rgb(levels: np.ndarray) -> np.ndarray:
 
 def _letters(draw: ImageDraw.ImageDraw, plane: str, left: int, top: int, pixels: int) -> None:
     side, above = PLANES[plane][2:]
-    draw.text((left + 4, top + pixels // 2), side, _FAINT, _font(11), anchor="lm")
-    draw.text((left + pixels // 2, top + 3), above, _FAINT, _font(11), anchor="ma")
+    for at, letter, anchor in (
+        ((left + 4, top + pixels // 2), side, "lm"),
+        ((left + pixels // 2, top + 3), above, "ma"),
+    ):
+        draw.text(at, letter, _TEXT, _font(11), anchor=anchor, stroke_width=1, stroke_fill=_BACKGROUND)
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, left: int, top: int, size_mm: float, pixels: int) -> None:
     length = 20.0 / size_mm * pixels
+    draw.rectangle([(left - 1, top - 2), (left + length + 1, top + 2)], _BACKGROUND)
     draw.line([(left, top), (left + length, top)], _TEXT, 2)
-    draw.text((left + length + 5, top), "20 mm", _TEXT, _font(11), anchor="lm")
+    text = (left + length + 5, top)
+    draw.text(text, "20 mm", _TEXT, _font(11), anchor="lm", stroke_width=1, stroke_fill=_BACKGROUND)
 
 
 def _font(size: int) -> ImageFont.ImageFont:

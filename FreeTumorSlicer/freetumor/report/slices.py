@@ -52,11 +52,13 @@ def gray(hu: np.ndarray, window: tuple[float, float]) -> np.ndarray:
 
 
 def diverging(change: np.ndarray, limit: float) -> np.ndarray:
-    """HU differences to colors, blue below, red above, nearly black at 0: uint8 (rows, columns, 3)."""
+    """HU differences to colors, blue below, orange above, nearly black at 0: uint8 (rows, columns, 3)."""
     share = np.clip(change / limit, -1.0, 1.0)
     up, down = np.maximum(share, 0.0), np.maximum(-share, 0.0)
     base = 26.0
-    rgb = np.stack([base + 229 * up + 40 * down, base + 120 * np.maximum(up, down) - 20 * up, base + 214 * down], -1)
+    rgb = np.stack(
+        [base + 229 * up + 40 * down, base + 120 * np.maximum(up, down) - 20 * up, base + 214 * down], -1
+    )
     return np.clip(rgb, 0, 255).astype(np.uint8)
 
 

@@ -14,6 +14,7 @@ from freetumor.organs import OrganLabels
 from freetumor.volume import Box, Geometry, Volume
 
 SHELL_MM = (3.0, 12.0)  # the surrounding organ: this far from the lesion
+BULGE_BORDER_MM = 3.0  # the blurred border of an exophytic tumor, outside the organ
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,21 @@ class Patch:
     @cached_property
     def depth_mm(self) -> np.ndarray:
         """Distance of each tumor voxel to the mask's surface in mm; 0 outside."""
-        return ndimage.distance_transform_edt(self.inside, sampling=self.spacing).astype(np.float32)
+        depth = np.zeros(self.inside.shape, np.float32)
+        # Padded: where the mask fills its box, the box's side is the mask's surface.
+        tight = np.pad(self.mask.inside, 1)
+        inner = ndimage.distance_transform_edt(tight, sampling=self.spacing)[1:-1, 1:-1, 1:-1]
+        depth[self.mask.box.within(self.box)] = inner
+        return depth
+
+    @cached_property
+    def beyond(self) -> np.ndarray:
+        """Where a tumor has no business: outside the organ, and not near a part of the mask that bulges out."""
+        bulge = self.inside & ~self.organ_mask
+        near = np.zeros_like(bulge)
+        if bulge.any():
+            near = ndimage.distance_transform_edt(~bulge, sampling=self.spacing) <= BULGE_BORDER_MM
+        return ~(self.organ_mask | self.inside | near)
 
     @cached_property
     def shell(self) -> np.ndarray:

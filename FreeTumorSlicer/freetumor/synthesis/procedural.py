@@ -22,6 +22,7 @@ from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.texture import smooth_noise
 
 EDIT_REACH_MM = 4.5  # no edit farther than this from the mask (the contract allows 5)
+_MEAN_BLEND = 0.92  # mean of B over the mask of a lesion of 30 mm
 _CORE_FROM_MM = 15.0  # smaller lesions have no necrotic core
 
 
@@ -42,7 +43,6 @@ class ProceduralEngine:
         blend = soft_edge(patch, edge_mm)
         filling = float(rng.uniform(*look.filling))
         target, parts = _target(patch, level, contrast, rng, style)
-        target = level + (target - level) * _gain(blend, patch.inside)
         low, high = patch.organ.lesion_hu
         if style.contrast_hu is None:
             target = np.clip(target, low, high)
@@ -51,8 +51,7 @@ class ProceduralEngine:
         if look.keeps_bright:
             change = np.where((target - patch.hu) * patch.organ.polarity > 0, change, 0.0)
         # Beyond the organ's own border only towards the lesion's side: a bright lesion may meet the wall.
-        beyond = ~(patch.organ_mask | patch.inside)
-        change = np.where(beyond, np.maximum(change, 0.0) if patch.organ.polarity > 0 else 0.0, change)
+        change = np.where(patch.beyond, np.maximum(change, 0.0) if patch.organ.polarity > 0 else 0.0, change)
         residual = blend * filling * change
         residual[patch.outside_mm > EDIT_REACH_MM] = 0.0
         parameters = {
@@ -70,7 +69,11 @@ def soft_edge(patch: Patch, edge_mm: float) -> np.ndarray:
     """B: the mask's partial volume, blurred by `edge_mm` (sigma), ending at the organ's border. 0..1."""
     sigma = [edge_mm / s for s in patch.spacing]
     blend = ndimage.gaussian_filter(patch.soft, sigma, mode="nearest", truncate=3.0)
-    region = patch.organ_mask | patch.inside
+    # A small lesion has no plateau left: steepen its border until the mean over the mask is a large one's.
+    blend = np.minimum(
+        blend * np.clip(_MEAN_BLEND / max(float(blend[patch.inside].mean()), 1e-3), 1.0, 2.0), 1.0
+    )
+    region = ~patch.beyond
     if patch.organ.polarity > 0:
         # The border voxels of a dark organ are part wall: without them a dark seam would stay.
         region = ndimage.binary_dilation(region, ndimage.generate_binary_structure(3, 1) & _IN_PLANE)
@@ -93,11 +96,6 @@ def _draw_contrast(organ: Organ, level: float, rng: np.random.Generator) -> floa
 def _edge(look: Appearance, diameter: float, rng: np.random.Generator) -> float:
     """Width of the border in mm; never so wide that it would wash out a small lesion."""
     return float(min(rng.uniform(*look.edge_mm), diameter / 9.0))
-
-
-def _gain(blend: np.ndarray, inside: np.ndarray) -> float:
-    """Makes up for what the blur takes from the mean contrast over the mask of a small lesion."""
-    return float(np.clip(1.0 / max(float(blend[inside].mean()), 1e-3), 1.0, 1.4))
 
 
 def _target(

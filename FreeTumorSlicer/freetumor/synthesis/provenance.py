@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 import freetumor
 

@@ -85,7 +85,7 @@ def _scan(folder: Path) -> list[_Slice]:
 
 
 def _is_ct(path: Path) -> bool:
-    """Is the file meant to be a CT slice? Plans, reports and the like say at their beginning what they are."""
+    """Is it meant to be a CT slice? Plans, reports and the like say at their beginning what they are."""
     with path.open("rb") as file:
         start = file.read(1024)
     if len(start) < 512:
