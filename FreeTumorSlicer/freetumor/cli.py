@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 _console = Console(stderr=True)
 # Typer carries its own copy of click since 0.26: the base of all usage errors is reached through it.
 _UsageError = typer.BadParameter.__base__
+_INTERRUPTED = 130  # what it makes of Ctrl-C
 
 Ct = Annotated[Path, typer.Argument(help="CT: NIfTI, NRRD, MHA or a folder of DICOM files.", metavar="CT")]
 Organ = Annotated[str, typer.Option(help=f"One of {', '.join(ORGANS)}.")]
@@ -49,13 +51,16 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = app(args=_repeated(arguments), prog_name="freetumor", standalone_mode=False)
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
         return int(code or 0)
     except Rejected as error:
         return _failed(error, {"status": "rejected", "verdicts": error.verdicts}, error.exit_code, as_json)
     except FreeTumorError as error:
         return _failed(error, {"status": "error", "kind": error.kind}, error.exit_code, as_json)
     except _UsageError as error:
-        return _failed(error.format_message(), {"status": "error", "kind": "usage"}, 2, as_json)
+        said = error.format_message() + _what_came(error, arguments)
+        return _failed(said, {"status": "error", "kind": "usage"}, 2, as_json)
     except (typer.Abort, KeyboardInterrupt):
         return _failed("stopped", {"status": "error", "kind": "stopped"}, 1, as_json)
     except MemoryError:
@@ -66,6 +71,13 @@ def run(arguments: Sequence[str]) -> int:
         traceback.print_exc()
         said = f"internal error: {type(error).__name__}: {error}"
         return _failed(said, {"status": "error", "kind": "internal"}, 1, as_json)
+
+
+def _what_came(error: Exception, arguments: Sequence[str]) -> str:
+    """The value that an option could not read; typer does not say it."""
+    names = getattr(getattr(error, "param", None), "opts", ())
+    came = [value for name, value in pairwise(arguments) if name in names]
+    return f"; got {came[-1]!r}" if came and isinstance(error, typer.BadParameter) else ""
 
 
 def _repeated(arguments: Sequence[str]) -> list[str]:
@@ -111,9 +123,7 @@ def synthesize(
     exophytic: Annotated[
         bool | None, typer.Option("--exophytic/--no-exophytic", help="May it bulge out of the organ?")
     ] = None,
-    gate: Annotated[
-        bool, typer.Option("--gate/--no-gate", help="Reject what fails the quality test.")
-    ] = True,
+    gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Reject what fails the test.")] = True,
     tries: Annotated[int, typer.Option(help="Tries per tumor before it is rejected.")] = 3,
     resample_labels: Annotated[
         bool, typer.Option("--resample-labels", help="Resample --labels to the CT's grid.")

@@ -44,8 +44,7 @@ def run_demo(
         raise BadInput("both --ct and --labels, or neither", "one of them", kind="usage")
     check_free(out)
     try:
-        with os_errors(out):
-            return _run(ct, labels, convention, out, seed, progress)
+        return _run(ct, labels, convention, out, seed, progress)
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise
@@ -77,7 +76,8 @@ def _run(
     exported = _export(outcomes, out)
     sections = [Section(t.organ, t.said, t.outcome) for t in tries]
     total = time.perf_counter() - started
-    report = write_report(out / "report.html", sections, exported, attribution, total)
+    with os_errors(out):
+        report = write_report(out / "report.html", sections, exported, attribution, total)
     return {
         "status": "done",
         "report": str(report.resolve()),

@@ -102,8 +102,8 @@ def test_the_contrast_of_a_small_lesion_is_that_of_a_large_one(name):
     for diameter in (5.0, 7.0, 28.0):
         result = lesion_of(phantom, name, diameter=diameter, style=Style(asked, False, False), gate=False)
         mask = result.lesions[0].mask
-        change = result.ct.hu(mask.box) - phantom.ct.hu(mask.box)
-        changes[diameter] = float(change[mask.inside].mean())
+        level = np.median(phantom.ct.hu()[phantom.organ(name)])
+        changes[diameter] = float(result.ct.hu(mask.box)[mask.inside].mean() - level)
     assert changes[28.0] == pytest.approx(asked, rel=0.2)
     assert changes[5.0] / changes[28.0] > 0.8
     assert changes[7.0] / changes[28.0] > 0.8
@@ -181,7 +181,7 @@ def test_a_rejected_lesion_leaves_the_ct_as_it_was_even_in_place(phantom):
     with pytest.raises(Rejected, match="quality test rejected lesion 1 in 3 tries") as caught:
         synthesize(ct, labels, Request(diameter=15.0, style=Style(-1.0, False, False)), in_place=True)
     assert len(caught.value.verdicts) == 3
-    assert any("ghost tumor" in r or "drowns in noise" in r for r in caught.value.verdicts[0]["reasons"])
+    assert any("differs from the organ by" in reason for reason in caught.value.verdicts[0]["reasons"])
     assert (ct.array == phantom.ct.array).all()
 
 

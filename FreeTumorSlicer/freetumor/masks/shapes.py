@@ -27,7 +27,8 @@ _CHUNK = 1 << 15  # points at a time, so that intermediates stay in the cache
 _OUTLINE_OF_BODY = 0.54
 _BEND_ROUGHNESS = 0.145  # roughness (in space) of a sphere bent by 1
 _BEND_SHARE, _BEND_MOST = 0.85, 1.2  # at most so much of the roughness is bending; the strongest bend
-_ROUGHEST = 0.25  # of an outline; the few real tumors beyond are several lumps rather than one
+# Of an outline. Beyond are 2 to 4 % of liver and lung lesions: lumps in a row; ours would be propellers.
+_ROUGHEST = 0.2
 # Rough lesions have broader lobes, or they would be all thorns: steeper by this per roughness beyond 0.12.
 _STEEPER, _STEEPER_FROM = 5.0, 0.12
 
@@ -120,7 +121,7 @@ def sample_shape(
         diameter: of the sphere of equal volume, mm.
         rng: every random number comes from here; the same state gives the same shape.
         elongation, flatness: axis ratios >= 1 in place of drawn ones.
-        roughness: 0..0.25 in place of a drawn one.
+        roughness: 0..0.2 in place of a drawn one.
         rotation: orthogonal (3, 3) whose columns are the major, intermediate and minor axis in RAS, in
             place of a random one (to lay a flat lesion along the pleura).
     """

@@ -4,7 +4,7 @@ The anatomy is found on a coarse grid of about 2 mm (steps below), the outline i
 resolution one slice at a time, so that little more memory is needed than the label map itself.
 
 1. body: the largest piece of tissue that survives an opening (couch and blankets do not), holes filled;
-2. airway: a round tube of gas near the midline, grown while its volume does not explode into the lung;
+2. airway: a round tube of gas near the midline and what grows from it (:mod:`.airway`);
 3. lung: air of the body that is not gas (airway, bowel), in pieces large enough;
 4. sides: the two lungs are told apart and closed by a ball one by one, so that vessels and nodules at the
    pleura are taken in while the mediastinum between the lungs is not.
@@ -18,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from freetumor.errors import BadInput
+from freetumor.organs.airway import find_airway
 from freetumor.organs.coarse_grid import Coarse, block_weights, coarse_copy, patient_axes
 from freetumor.volume import Box, Geometry, Volume
 
@@ -30,7 +31,6 @@ CRUMB_ML = 1.0
 LUNG_ML = 60.0  # less in total is no lung (mastoid cells, bowel)
 CLOSING_MM = 8.0
 ENVELOPE_MM = 60.0
-AIRWAY_ML = 120.0
 
 
 def _body(coarse: Coarse) -> np.ndarray:
@@ -51,51 +51,6 @@ def _body(coarse: Coarse) -> np.ndarray:
     return ~outside[labels]
 
 
-def _tubes(coarse: Coarse, body: np.ndarray) -> np.ndarray:
-    """Round cross-sections of gas near the midline that continue from slice to slice: trachea, bronchi."""
-    gas = (coarse.hu < GAS_HU + 130.0) & body
-    round_gas = np.zeros_like(gas)
-    dy, dx = coarse.spacing[1:]
-    for k, plane in enumerate(gas):
-        labels, count = ndimage.label(plane)
-        if count == 0:
-            continue
-        middle = np.median(np.flatnonzero(body[k].any(axis=0)))
-        areas = np.bincount(labels.ravel()) * dy * dx
-        for n, box in enumerate(ndimage.find_objects(labels), start=1):
-            height, width = ((s.stop - s.start) * d for s, d in zip(box, (dy, dx), strict=True))
-            if (
-                60.0 <= areas[n] <= 700.0
-                and areas[n] > 0.55 * height * width
-                and max(height, width) < 2.2 * min(height, width)
-                and abs((box[1].start + box[1].stop) / 2 - middle) * dx < 45.0
-            ):
-                round_gas[k][box] |= labels[box] == n
-    labels, count = ndimage.label(round_gas)
-    tall = min(20.0, 0.8 * gas.shape[0] * coarse.spacing[0])
-    for n, box in enumerate(ndimage.find_objects(labels), start=1):
-        if (box[0].stop - box[0].start) * coarse.spacing[0] < tall:
-            round_gas[box] &= labels[box] != n
-    return round_gas
-
-
-def _airway(coarse: Coarse, body: np.ndarray) -> np.ndarray:
-    """Trachea and main bronchi with their wall."""
-    seeds = _tubes(coarse, body)
-    airway = seeds
-    if not seeds.any():
-        return seeds
-    for limit in np.arange(GAS_HU, -650.0, 25.0):
-        labels, _ = ndimage.label(((coarse.hu < limit) & body) | seeds)
-        grown = np.isin(labels, np.unique(labels[seeds]))
-        volume = grown.sum() * coarse.voxel_ml
-        if volume > AIRWAY_ML or volume > 1.6 * airway.sum() * coarse.voxel_ml + 5.0:
-            break
-        airway = grown
-    wide = coarse.opened(airway, 3.5) | seeds  # narrower bronchi belong to the lung
-    return coarse.dilated(wide, 2.5) & body
-
-
 def _lung_air(coarse: Coarse, body: np.ndarray, airway: np.ndarray) -> np.ndarray:
     """Air that is neither airway nor bowel gas."""
     air = (coarse.hu < AIR_HU) & body & ~airway
@@ -105,12 +60,13 @@ def _lung_air(coarse: Coarse, body: np.ndarray, airway: np.ndarray) -> np.ndarra
     # Bowel that touches the lung through a thin diaphragm: gas with tissue around it, unlike a bulla.
     level = min(GAS_HU + 75.0, float(np.median(coarse.hu[pieces])) - 25.0)
     smooth = ndimage.uniform_filter(coarse.hu, tuple(3 if s < 4 else 1 for s in coarse.spacing))
+    margin = [int(8.0 / s) + 1 for s in coarse.spacing]
     labels, _ = ndimage.label(coarse.opened(pieces & (smooth < level), 2.5))
     for n, box in enumerate(ndimage.find_objects(labels), start=1):
         blob = labels[box] == n
         if blob.sum() * coarse.voxel_ml < CRUMB_ML:
             continue
-        box = tuple(slice(max(0, s.start - 5), s.stop + 5) for s in box)
+        box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(box, margin, strict=True))
         distance = coarse.distance(labels[box] == n)
         shell = (distance > 4.0) & (distance <= 8.0)
         if (coarse.hu[box][shell] > TISSUE_HU).mean() > 0.5:
@@ -127,7 +83,12 @@ def _streaks(coarse: Coarse, lung: np.ndarray) -> np.ndarray:
 
 
 def _lung_pieces(coarse: Coarse, air: np.ndarray) -> np.ndarray:
-    """The pieces of `air` that look like lung: vessels make its HU spread, bowel gas is uniform."""
+    """The pieces of `air` that look like lung: denser than gas, and with vessels, while gas is uniform.
+
+    Over 17 CTs of ten sources the median of lung (its rim left off) was -941 (emphysema) to -661 HU and
+    39 to 110 HU above the lowest per cent; that of bowel gas was -1018 to -895 HU and, in pieces above
+    60 ml, at most 38 HU above it; the lowest per cent of smaller ones was below -953 HU.
+    """
     labels, _ = ndimage.label(air)
     sizes = np.bincount(labels.ravel()) * coarse.voxel_ml
     core = coarse.eroded(air, 4.0)
@@ -177,7 +138,6 @@ def _enveloped(coarse: Coarse, lung: np.ndarray, medial: int) -> np.ndarray:
     directions. The heart and the hilum have no lung of that side medially, the liver none below, and from
     a point outside a convex lung at most three of the six directions meet it.
     """
-
     others = np.zeros(lung.shape, np.uint8)
     for axis, sign in ((0, 1), (1, 1), (1, -1), (2, -medial)):
         others += coarse.met(lung, axis, sign, ENVELOPE_MM)
@@ -235,7 +195,7 @@ def label_lungs(ct: Volume) -> Volume:
     view = Volume(array, Geometry(array.shape, np.eye(4)), ct.storage)
     coarse = coarse_copy(view, spacing)
     body = _body(coarse)
-    airway = _airway(coarse, body)
+    airway = find_airway(coarse, body)
     air = _lung_air(coarse, body, airway)
     found = air.sum() * coarse.voxel_ml
     if found < LUNG_ML:
@@ -246,7 +206,7 @@ def label_lungs(ct: Volume) -> Volume:
             kind="organ_absent",
         )
     lung = np.zeros_like(air)
-    middle = float(np.median(np.nonzero(body)[2]))
+    middle = float(np.average(np.arange(body.shape[2]), weights=body.sum(axis=(0, 1))))
     for side in _sides(coarse, air, middle):
         lung |= _filled(coarse, side, middle)
     _refine(view, coarse, lung & ~airway & body, airway, out)

@@ -22,7 +22,9 @@ from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.texture import smooth_noise
 
 EDIT_REACH_MM = 4.5  # no edit farther than this from the mask (the contract allows 5)
-_MEAN_BLEND = 0.92  # mean of B over the mask of a lesion of 30 mm
+_MEAN_BLEND = 0.85  # mean of B over the mask of a lesion of 30 mm
+_BORDER_MM = 1.5  # not yet the inside of a lesion
+_LEAST_FOR_GAIN = 60  # voxels; the noise of fewer cannot be measured
 _CORE_FROM_MM = 15.0  # smaller lesions have no necrotic core
 
 
@@ -47,7 +49,7 @@ class ProceduralEngine:
         if style.contrast_hu is None:
             target = np.clip(target, low, high)
 
-        change = target + noise - patch.hu
+        change = target + _noise_gain(patch, blend, target, noise, sigma) * noise - patch.hu
         if look.keeps_bright:
             change = np.where((target - patch.hu) * patch.organ.polarity > 0, change, 0.0)
         # Beyond the organ's own border only towards the lesion's side: a bright lesion may meet the wall.
@@ -69,10 +71,11 @@ def soft_edge(patch: Patch, edge_mm: float) -> np.ndarray:
     """B: the mask's partial volume, blurred by `edge_mm` (sigma), ending at the organ's border. 0..1."""
     sigma = [edge_mm / s for s in patch.spacing]
     blend = ndimage.gaussian_filter(patch.soft, sigma, mode="nearest", truncate=3.0)
-    # A small lesion has no plateau left: steepen its border until the mean over the mask is a large one's.
-    blend = np.minimum(
-        blend * np.clip(_MEAN_BLEND / max(float(blend[patch.inside].mean()), 1e-3), 1.0, 2.0), 1.0
-    )
+    # A small lesion has no plateau: steepen its border until the mean over the mask is that of a large one.
+    # The sine keeps B = 1/2 where it is, and the border's slope from reaching far into the lesion.
+    blend = np.sin(np.pi / 2.0 * np.minimum(blend, 1.0)) ** 2
+    mean = max(float(blend[patch.inside].mean()), 1e-3)
+    blend = np.minimum(blend * np.clip(_MEAN_BLEND / mean, 1.0, 2.0), 1.0)
     region = ~patch.beyond
     if patch.organ.polarity > 0:
         # The border voxels of a dark organ are part wall: without them a dark seam would stay.
@@ -98,6 +101,18 @@ def _edge(look: Appearance, diameter: float, rng: np.random.Generator) -> float:
     return float(min(rng.uniform(*look.edge_mm), diameter / 9.0))
 
 
+def _noise_gain(patch: Patch, blend: np.ndarray, target: np.ndarray, noise: np.ndarray, sigma: float) -> float:
+    """Factor on the noise that gives the composed lesion the noise `sigma` (HU) of its surroundings."""
+    core = patch.inside & (patch.depth_mm > _BORDER_MM)
+    if core.sum() < _LEAST_FOR_GAIN:
+        return 1.0
+    gain = 1.0
+    for _ in range(3):
+        composed = patch.hu + blend * (target + np.float32(gain) * noise - patch.hu)
+        gain = float(np.clip(gain * sigma / max(noise_sigma(composed, core), 1e-3), 0.5, 1.5))
+    return gain
+
+
 def _target(
     patch: Patch, level: float, contrast: float, rng: np.random.Generator, style: Style
 ) -> tuple[np.ndarray, dict]:
@@ -105,8 +120,11 @@ def _target(
     look, diameter, shape = patch.organ.appearance, patch.mask.diameter_mm, patch.hu.shape
     length = float(np.clip(look.texture_mm, 1.5, max(diameter / 2.5, 1.5)))
     slow = smooth_noise(shape, patch.spacing, length, rng)
-    fine = smooth_noise(shape, patch.spacing, length / 2.0, rng)
-    target = level + contrast + look.texture_hu * (0.8 * slow + 0.6 * fine)
+    # No finer than four pixels: what is finer would pass for noise that the scan does not have.
+    fine = smooth_noise(shape, patch.spacing, max(length / 2.0, 4.0 * patch.spacing[-1]), rng)
+    texture = look.texture_hu * (0.8 * slow + 0.6 * fine)
+    # Without its mean over the lesion, or the texture of a small one would be a change of contrast.
+    target = level + contrast + texture - texture[patch.inside].mean()
     depth = patch.depth_mm
     has_rim = rng.random() < look.rim if style.rim is None else style.rim
     has_core = rng.random() < look.core if style.core is None else style.core
