@@ -138,7 +138,7 @@ _CHEST = {
     "organ_hu": (-980.0, -350.0),
     "site": Code("39607008", "Lung"),
     "minimum_ml": 100.0,
-    "labelers": "'freetumor label-organs CT --organ lung', TotalSegmentator (task 'total') or manual segmentation",
+    "labelers": "'freetumor label-organs', TotalSegmentator (task 'total') or manual segmentation",
 }
 
 _ROWS = (

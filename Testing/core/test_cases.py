@@ -115,9 +115,7 @@ def test_another_seed_gives_another_ct(case_of, inputs, tmp_path):
 
 
 def test_several_tumors_are_instances_apart_from_each_other(inputs, phantom, tmp_path):
-    said = command(
-        *inputs.of("liver", "--diameter", 16), "--count", 3, "--out", tmp_path / "case", "--json"
-    )
+    said = command(*inputs.of("liver", "--diameter", 16), "--count", 3, "--out", tmp_path / "case", "--json")
     assert [lesion["id"] for lesion in said.json["lesions"]] == [1, 2, 3]
     instances = array(tmp_path / "case" / "tumor_mask.nii.gz")
     assert set(np.unique(instances)) == {0, 1, 2, 3}
@@ -203,7 +201,9 @@ def test_nrrd_and_dicom_give_the_tumor_that_nifti_gives(case_of, inputs, phantom
 
 
 def test_lungs_need_no_label_map(inputs, tmp_path):
-    said = command("synthesize", inputs.ct, "--organ", "lung", "--size-class", "small", "--out", tmp_path / "a")
+    said = command(
+        "synthesize", inputs.ct, "--organ", "lung", "--size-class", "small", "--out", tmp_path / "a"
+    )
     assert said.code == 0, said
     assert set(np.unique(array(tmp_path / "a" / "labels.nii.gz"))) == {0, 1, 2}
 

@@ -149,7 +149,12 @@ def test_options_arrive_where_they_belong(asked):
         *("--count", "3", "--seed", "9", "--engine", "e", "--no-gate", "--contrast", "-30", "--rim"),
         *("--no-core", "--exophytic", "--tries", "5", "--series", "1.2", "--resample-labels", "--assume-hu"),
     )
-    assert (str(job.ct), job.organ, str(job.out), str(job.labels)) == ("ct.nii.gz", "kidney", "case", "l.nii.gz")
+    assert (str(job.ct), job.organ, str(job.out), str(job.labels)) == (
+        "ct.nii.gz",
+        "kidney",
+        "case",
+        "l.nii.gz",
+    )
     assert (job.label_convention, job.series, job.resample_labels) == ("totalsegmentator", "1.2", True)
     request = job.request
     assert (request.size_class, request.count, request.seed, request.engine) == ("small", 3, 9, "e")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from freetumor.anatomy import ORGANS, SIZE_CLASSES, group_labels, organ
@@ -30,7 +32,7 @@ def test_a_row_is_consistent(row):
     for low, high in (row.window, row.organ_hu, row.lesion_hu, row.contrast.limits):
         assert low < high
     classes = [row.size_class(name) for name in SIZE_CLASSES]
-    assert all(a[1] == b[0] for a, b in zip(classes, classes[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(classes))
     assert row.polarity in (-1, 1)
 
 

@@ -193,8 +193,9 @@ def test_a_rejected_lesion_leaves_the_ct_as_it_was_even_in_place(phantom):
         {"seed": -1},
         {"diameter": -3.0},
         {"engine": "x"},
-    ]
-    + [{"at": ((0, 0, 0),), "count": 2}, {"tries": 0}],
+        {"at": ((0, 0, 0),), "count": 2},
+        {"tries": 0},
+    ],
 )
 def test_a_request_that_makes_no_sense_is_refused(phantom, asked):
     with pytest.raises(BadInput) as caught:

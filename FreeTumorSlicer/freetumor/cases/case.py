@@ -95,7 +95,9 @@ def write_json(path: Path, data: dict) -> None:
 def check_free(folder: str | Path) -> None:
     """Raise :class:`BadInput` where a case cannot be written to `folder`, before any work is done."""
     folder = Path(folder)
-    if folder.exists():
+    with os_errors(folder):
+        exists = folder.exists()
+    if exists:
         raise BadInput(
             "a new folder for the case",
             f"{folder}, which exists",

@@ -51,7 +51,8 @@ def lesion_picture(
         if row == 0:
             _scale_bar(draw, _GAP + 10, top + pixels - 12, size, pixels)
     low, high = window
-    foot = f"window {low:g} to {high:g} HU · difference ±{limit:g} HU (blue darker, orange brighter) · not for clinical use"
+    colors = f"difference ±{limit:g} HU (blue darker, orange brighter)"
+    foot = f"window {low:g} to {high:g} HU · {colors} · not for clinical use"
     draw.text((_GAP + 2, picture.height - _FOOT + 3), foot, _FAINT, _font(11))
     return picture
 

@@ -77,7 +77,7 @@ class Patch:
 
     @cached_property
     def beyond(self) -> np.ndarray:
-        """Where a tumor has no business: outside the organ, and not near a part of the mask that bulges out."""
+        """Where no tumor belongs: outside the organ, and not near a part of the mask that bulges out."""
         bulge = self.inside & ~self.organ_mask
         near = np.zeros_like(bulge)
         if bulge.any():

@@ -23,7 +23,7 @@ from freetumor.synthesis.texture import smooth_noise
 
 EDIT_REACH_MM = 4.5  # no edit farther than this from the mask (the contract allows 5)
 _MEAN_BLEND = 0.85  # mean of B over the mask of a lesion of 30 mm
-_BORDER_MM = 1.5  # not yet the inside of a lesion
+_BORDER_MM = 1.8  # not yet the inside of a lesion
 _LEAST_FOR_GAIN = 60  # voxels; the noise of fewer cannot be measured
 _CORE_FROM_MM = 15.0  # smaller lesions have no necrotic core
 
@@ -101,7 +101,9 @@ def _edge(look: Appearance, diameter: float, rng: np.random.Generator) -> float:
     return float(min(rng.uniform(*look.edge_mm), diameter / 9.0))
 
 
-def _noise_gain(patch: Patch, blend: np.ndarray, target: np.ndarray, noise: np.ndarray, sigma: float) -> float:
+def _noise_gain(
+    patch: Patch, blend: np.ndarray, target: np.ndarray, noise: np.ndarray, sigma: float
+) -> float:
     """Factor on the noise that gives the composed lesion the noise `sigma` (HU) of its surroundings."""
     core = patch.inside & (patch.depth_mm > _BORDER_MM)
     if core.sum() < _LEAST_FOR_GAIN:

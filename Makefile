@@ -1,0 +1,34 @@
+# make demo   sets everything up in .venv, then runs the main job on a real CT
+# make test   sets everything up, then passes the whole test suite (.ci/run calls exactly this)
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= demo-output
+# One thread per process: several on few cores spin each other to death.
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+export GOMP_SPINCOUNT ?= 0
+
+.PHONY: demo test lint bench clean
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed: make PYTHON=python3.11')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/freetumor demo --out $(OUT)
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check FreeTumorSlicer Testing
+	$(BIN)/ruff format --check FreeTumorSlicer Testing
+
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+bench: $(VENV)/.ready
+	$(BIN)/python Testing/benchmarks/synthesis.py
+
+clean:
+	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache .hypothesis .coverage*
