@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OUT ?= demo-output
 # One thread per process: several on few cores spin each other to death.
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -18,7 +17,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/.ready
-	$(BIN)/freetumor demo --out $(OUT)
+	$(BIN)/freetumor demo
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check FreeTumorSlicer Testing
@@ -31,4 +30,4 @@ bench: $(VENV)/.ready
 	$(BIN)/python Testing/benchmarks/synthesis.py
 
 clean:
-	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) demo-output* .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -167,7 +167,7 @@ _ROWS = (
         totalsegmentator=(7,),
         organ_hu=(-40.0, 200.0),
         lesion_hu=(-20.0, 140.0),
-        contrast=Contrast(baseline=30.0, keep=(0.25, 0.55), limits=(22.0, 55.0)),
+        contrast=Contrast(baseline=30.0, keep=(0.2, 0.5), limits=(28.0, 60.0)),
         appearance=Appearance(6.0, 4.0, (0.7, 1.5), core=0.25),
         size_percentiles=(13.0, 17.0, 22.0, 27.0, 42.0),
         shapes="pancreas",

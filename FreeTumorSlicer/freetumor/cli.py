@@ -249,7 +249,7 @@ def demo(
     ct: Annotated[Path | None, typer.Option(help="Your own CT instead of the sample.")] = None,
     labels: Labels = None,
     label_convention: Convention = "totalsegmentator",
-    out: Annotated[Path, typer.Option(help="Folder for cases, exports and report.")] = Path("demo-output"),
+    out: Annotated[Path | None, typer.Option(help="New folder; demo-output, -2, ... if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
     as_json: Json = False,
 ) -> None:

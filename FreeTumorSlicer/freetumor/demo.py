@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+
+from PIL import Image
 
 from freetumor.anatomy import ORGANS
 from freetumor.cases import check_free
@@ -15,6 +18,7 @@ from freetumor.export import FORMATS, export
 from freetumor.job import Job, Outcome, run
 from freetumor.pipeline import Progress, Request
 from freetumor.report.html import Section, write_report
+from freetumor.report.preview import lesion_picture, stacked
 from freetumor.sample_data import ATTRIBUTION, fetch_sample
 
 # Diameters in mm that show each lesion well; all within the middle half of real tumors' sizes.
@@ -31,17 +35,19 @@ class _Try:
 
 
 def run_demo(
-    ct: Path | None, labels: Path | None, convention: str, out: Path, seed: int, progress: Progress
+    ct: Path | None, labels: Path | None, convention: str, out: Path | None, seed: int, progress: Progress
 ) -> dict:
     """Run the demo on the sample CT, or on `ct` with `labels`.
 
     Organs that the user's own scan does not hold, or where the lesion does not fit, are left out and named.
+    Without `out` the first free of demo-output, demo-output-2, ... is taken.
 
     Raises:
         BadInput: a CT without labels, `out` exists, or not one organ could be done.
     """
     if (ct is None) != (labels is None):
         raise BadInput("both --ct and --labels, or neither", "one of them", kind="usage")
+    out = _free(Path("demo-output")) if out is None else out
     check_free(out)
     try:
         return _run(ct, labels, convention, out, seed, progress)
@@ -78,6 +84,7 @@ def _run(
     total = time.perf_counter() - started
     with os_errors(out):
         report = write_report(out / "report.html", sections, exported, attribution, total)
+        overview(outcomes).save(out / "overview.png")
     return {
         "status": "done",
         "report": str(report.resolve()),
@@ -89,6 +96,18 @@ def _run(
         "exports": exported,
         "seconds": round(total, 2),
     }
+
+
+def overview(outcomes: list[Outcome]) -> Image.Image:
+    """The axial slice through the first lesion of each outcome, one below the other."""
+    synthesized = [outcome.synthesis for outcome in outcomes]
+    return stacked([lesion_picture(s, s.lesions[0], planes=("axial",)) for s in synthesized])
+
+
+def _free(folder: Path) -> Path:
+    """`folder`, or the first of folder-2, folder-3, ... that does not exist."""
+    names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _try(job: Job) -> _Try:

@@ -10,6 +10,7 @@ from freetumor.organs.labels import OrganLabels
 from freetumor.volume import Box, Geometry, Volume
 
 GAP_MM = 6.0  # least distance between lesions, so that their edits never touch
+_OUTWARDS = 4  # draws per place at the organ's border
 _COARSE_VOXELS = 120_000
 _FAT_HU = (-160.0, -20.0)  # where an exophytic tumor may bulge
 _BORDER_MM = 3.0  # partial volume and the label's own error
@@ -73,9 +74,19 @@ class OrganMap:
         index = np.flatnonzero(room)
         if index.size == 0:
             return np.empty((0, 3))
-        chosen = rng.choice(index, size=count)
+        chosen = rng.choice(index, size=(_OUTWARDS if at_border else 1) * count)
         centres = np.stack(np.unravel_index(chosen, self.depth.shape), axis=-1)
-        return self.geometry.index_to_ras(centres + rng.uniform(-0.5, 0.5, centres.shape))
+        points = self.geometry.index_to_ras(centres + rng.uniform(-0.5, 0.5, centres.shape))
+        if at_border:
+            # Of several draws the one farthest out: under the ribs rather than at the hilum.
+            draws = points.reshape(count, _OUTWARDS, 3)
+            outwards = np.linalg.norm(draws - self._middle(), axis=-1).argmax(axis=1)
+            points = draws[np.arange(count), outwards]
+        return points
+
+    def _middle(self) -> np.ndarray:
+        """Centre of mass of the organ in RAS mm: between the sides where there are two."""
+        return self.geometry.index_to_ras(np.argwhere(self.depth > 0).mean(axis=0))
 
     def deepest_centres(self, count: int) -> np.ndarray:
         """The `count` deepest places in RAS mm, (count, 3)."""

@@ -101,8 +101,8 @@ def histogram(before: np.ndarray, after: np.ndarray, organ: np.ndarray) -> dict:
         y = _HEIGHT - np.concatenate([[0], np.repeat(counts, 2), [0]]) * (_HEIGHT - 8)
         paths[name] = "M" + " L".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     step = _nice_step((edges[-1] - edges[0]) / 6.0)
-    values = np.arange(np.ceil(edges[0] / step) * step, edges[-1], step)
-    ticks = [(float((v - edges[0]) / (edges[-1] - edges[0]) * _WIDTH), f"{v:.0f}") for v in values]
+    values = [int(v) for v in np.arange(np.ceil(edges[0] / step) * step, edges[-1], step)]
+    ticks = [(float((v - edges[0]) / (edges[-1] - edges[0]) * _WIDTH), str(v)) for v in values]
     return {"paths": paths, "ticks": ticks, "width": _WIDTH, "height": _HEIGHT}
 
 

@@ -13,6 +13,7 @@ from scipy import fft, ndimage
 _LAPLACIAN = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], np.float32)[None] / 6.0
 _MAD_TO_SIGMA = 1.4826
 _LOCAL = (1, 7, 7)
+_SPECTRUM = 2.5  # whole noise over its finest part, at most: smooth reconstruction kernels
 _LAGS = (2, 8, 8)  # voxels over which noise is correlated
 _LEAST_CALM = 200  # voxels; fewer give no autocovariance
 
@@ -55,7 +56,9 @@ def scan_noise(hu: np.ndarray, where: np.ndarray, level: float, rng: np.random.G
     Returns:
         float32, (k, j, i), mean about 0.
     """
-    sigma = max(total_noise_sigma(hu, where), 1.0)
+    finest = noise_sigma(hu, where)
+    # Fatty lobules or bronchioles everywhere look like noise to the local spread, but not to the Laplacian.
+    sigma = max(min(total_noise_sigma(hu, where), _SPECTRUM * finest), 1.0)
     centred = hu - np.float32(level)
     mean = ndimage.uniform_filter(centred, _LOCAL, mode="nearest")
     square = ndimage.uniform_filter(centred * centred, _LOCAL, mode="nearest")
@@ -66,7 +69,7 @@ def scan_noise(hu: np.ndarray, where: np.ndarray, level: float, rng: np.random.G
     drawn_share = _smooth_step(ndimage.uniform_filter(np.clip(structure, 0.0, 1.0), _LOCAL, mode="nearest"))
     own_share = np.where(np.abs(centred) < 4.0 * sigma, 1.0 - drawn_share, 0.0)
     calm = where & (busy < 2.0) & (np.abs(centred - mean) < 3.5 * sigma)
-    drawn = _soften(_draw_like(centred - mean, calm, rng), noise_sigma(hu, calm))
+    drawn = _soften(_draw_like(centred - mean, calm, sigma, rng), finest)
     return (own_share * centred + np.sqrt(1.0 - own_share**2) * drawn).astype(np.float32)
 
 
@@ -74,15 +77,16 @@ def _smooth_step(share: np.ndarray) -> np.ndarray:
     return share * share * (3.0 - 2.0 * share)
 
 
-def _draw_like(noise: np.ndarray, calm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_like(noise: np.ndarray, calm: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """A Gaussian field with the autocovariance that `noise` has on the voxels `calm`.
 
     The autocovariance of the masked field, over that of the mask, is the standard estimate for gaps in a
-    stationary field; its Fourier transform is the power spectrum (Wiener-Khinchin).
+    stationary field; its Fourier transform is the power spectrum (Wiener-Khinchin). With too few calm
+    voxels the field is white, of standard deviation `sigma` (HU).
     """
     if calm.sum() < _LEAST_CALM:
         white = rng.standard_normal(noise.shape, dtype=np.float32)
-        return white * np.float32(noise[calm].std() if calm.any() else 0.0)
+        return white * np.float32(sigma)
     shape = [fft.next_fast_len(n + r, real=True) for n, r in zip(noise.shape, _LAGS, strict=True)]
     weight = calm.astype(np.float32)
     values = np.where(calm, noise - noise[calm].mean(), 0.0).astype(np.float32)
