@@ -166,9 +166,7 @@ def test_nothing_is_overwritten(inputs, tmp_path):
     assert tree(tmp_path) == ["case", "case/precious"]
 
 
-@pytest.mark.parametrize(
-    ("organ", "diameter"), [("liver", 150), ("pancreas", 70), ("kidney", 120), ("lung", 150)]
-)
+@pytest.mark.parametrize(("organ", "diameter"), [("liver", 150), ("pancreas", 70), ("kidney", 120)])
 def test_too_large_a_tumor_is_refused_with_the_largest_that_fits(inputs, tmp_path, organ, diameter):
     # A tumor that may bulge into the fat would be bounded by the fat rather than by the organ.
     asked = inputs.of(organ, "--diameter", diameter, "--no-exophytic")

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 from html.parser import HTMLParser
 
 import numpy as np
@@ -181,14 +180,15 @@ def test_without_a_scan_the_sample_is_used_and_its_makers_are_named(shown, input
     monkeypatch.setattr(demo, "run", run)
     monkeypatch.setattr(demo, "fetch_sample", lambda: Sample(inputs.ct, inputs.maps["totalsegmentator"]))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo-output").mkdir()  # of another demo: this one goes beside it
     said = command("demo", "--json")
     assert said.code == 0, said
+    assert not tree(tmp_path / "demo-output")
     assert [o["done"] for o in said.json["organs"]] == [True, False, False, False, False]
-    page = Page((tmp_path / "demo-output" / "report.html").read_text("utf-8"))
+    page = Page((tmp_path / "demo-output-2" / "report.html").read_text("utf-8"))
     assert ATTRIBUTION in page.text
     assert ATTRIBUTION not in Page(shown[2]).text
     assert "lung tumor — left out: the quality test rejected lesion 1" in page.text
-    shutil.rmtree(tmp_path / "demo-output")
 
 
 def test_the_histogram_spans_its_values_with_round_ticks():
