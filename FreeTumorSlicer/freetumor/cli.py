@@ -180,13 +180,11 @@ def label_organs(
 ) -> None:
     """Label an organ from the CT alone."""
     from freetumor.anatomy import organ as row_of
-    from freetumor.errors import BadInput
     from freetumor.organs import label_organ
-    from freetumor.volume import check_ct, read_volume, write_volume
+    from freetumor.volume import check_ct, check_output, read_volume, write_volume
 
     row = row_of(organ)
-    if out.exists():
-        raise BadInput("a new file", f"{out}, which exists", "Nothing is overwritten.", kind="exists")
+    check_output(out)
     with _progress() as step:
         step("reading", 0.0)
         volume = read_volume(ct, series=series)

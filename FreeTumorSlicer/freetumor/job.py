@@ -10,8 +10,9 @@ from pathlib import Path
 from freetumor.anatomy import organ
 from freetumor.cases import Case, check_free, write_case
 from freetumor.errors import BadInput
-from freetumor.organs import OrganLabels, label_organ, organ_labels
+from freetumor.organs import OrganLabels, check_convention, label_organ, organ_labels
 from freetumor.pipeline import Progress, Request, Synthesis, synthesize
+from freetumor.synthesis import engine
 from freetumor.synthesis.provenance import lesion_record
 from freetumor.volume import Volume, check_ct, check_same_grid, read_volume, resample_labels
 
@@ -61,31 +62,40 @@ def run(job: Job, progress: Progress = lambda message, share: None) -> Outcome:
         BadInput, Rejected, OutputError: see their docstrings; nothing is left at ``job.out`` then.
     """
     clock = _Clock()
-    organ(job.organ)  # an unknown organ is said before a large CT is read
+    _check_names(job)
     check_free(job.out)
     progress("reading", 0.0)
     ct = read_volume(job.ct, series=job.series)
+    check_ct(ct, assume_hu=job.request.assume_hu)
     labels = read_labels(job, ct)
     mask = read_volume(job.mask) if job.mask else None
     clock.lap("read")
     progress("hashing", 0.3)
-    hashes = ct.fingerprint(), labels.labels.fingerprint()
+    hashes = {"ct": ct.fingerprint(), "labels": labels.labels.fingerprint()}
+    if mask:
+        hashes["mask"] = mask.fingerprint()
     clock.lap("hash")
     progress("synthesizing", 0.4)
     synthesis = synthesize(ct, labels, job.request, mask=mask, in_place=True)
     clock.lap("synthesize")
     progress("writing", 0.6)
-    case = write_case(job.out, synthesis, *hashes)
+    case = write_case(job.out, synthesis, hashes)
     clock.lap("write")
     progress("done", 1.0)
     return Outcome(case, synthesis, clock.laps)
+
+
+def _check_names(job: Job) -> None:
+    """Names that are not known are said before a large CT is read."""
+    organ(job.organ)
+    engine(job.request.engine)
+    check_convention(job.label_convention)
 
 
 def read_labels(job: Job, ct: Volume) -> OrganLabels:
     """The organ's labels of `job` on the grid of `ct`: read, resampled if asked, or made."""
     row = organ(job.organ)
     if job.labels is None:
-        check_ct(ct, assume_hu=job.request.assume_hu)
         return organ_labels(label_organ(ct, row), row)
     labels = read_volume(job.labels)
     if job.resample_labels and not ct.geometry.same_grid(labels.geometry):

@@ -39,19 +39,19 @@ class Case:
         return self.path.resolve().name
 
 
-def write_case(folder: str | Path, synthesis: Synthesis, ct_hash: str, labels_hash: str) -> Case:
+def write_case(folder: str | Path, synthesis: Synthesis, hashes: dict[str, str]) -> Case:
     """Write a synthesis as a case folder.
 
     Args:
         folder: must not exist yet; its parent is made.
-        ct_hash, labels_hash: fingerprints of the inputs, taken before the synthesis.
+        hashes: fingerprints of the inputs ("ct", "labels", perhaps "mask"), taken before the synthesis.
 
     Raises:
         BadInput: the folder exists, or cannot be made there.
         OutputError: the disk is full. Nothing is left behind.
     """
     folder = Path(folder)
-    record = provenance(synthesis, ct_hash, labels_hash)
+    record = provenance(synthesis, hashes)
     with _appearing(folder) as partial:
         write_volume(synthesis.ct, partial / CT)
         instances = synthesis.instances()
@@ -134,11 +134,14 @@ def _appearing(folder: Path) -> Iterator[Path]:
             partial.mkdir(parents=True)
             yield partial
             partial.rename(folder.absolute())
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):  # not empty: somebody else writes there too
             for parent in new_parents:
                 parent.rmdir()
+        if isinstance(error, OutputError):
+            # Say the folder the user asked for, not the hidden one.
+            raise OutputError(str(error).replace(str(partial), str(folder)), kind=error.kind) from error
         raise
 
 

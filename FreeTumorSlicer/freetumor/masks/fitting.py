@@ -18,6 +18,7 @@ from freetumor.volume import Box, Geometry
 
 MAX_STRETCH = 1.2  # how far, in radii, the surface may move outwards to make up for what the organ cuts
 SIZE_TOLERANCE = 0.10  # of the diameter
+MINIMUM_ANCHORED = 0.4  # share of an exophytic tumor that must lie in its organ
 _MAX_POINTS = 1_500_000
 
 # box -> bool array (k, j, i): where tumor may be
@@ -25,11 +26,18 @@ Allowed = Callable[[Box], np.ndarray]
 
 
 def fit(
-    shape: Shape, centre: np.ndarray, geometry: Geometry, allowed: Allowed, details: dict | None = None
+    shape: Shape,
+    centre: np.ndarray,
+    geometry: Geometry,
+    allowed: Allowed,
+    *,
+    anchor: Allowed | None = None,
+    details: dict | None = None,
 ) -> TumorMask | None:
     """Voxelise `shape` at `centre` (RAS mm) within `allowed`; None where it does not fit.
 
-    The result's equivalent-sphere diameter is the shape's up to half a voxel of volume.
+    With an `anchor` (the organ), at least :data:`MINIMUM_ANCHORED` of the lesion must lie in it. The
+    result's equivalent-sphere diameter is the shape's up to half a voxel of volume.
     """
     box = _reach_box(shape, centre, geometry)
     wanted = round(sphere_volume(shape.diameter) / geometry.voxel_volume)
@@ -47,6 +55,8 @@ def fit(
     inside[chosen] = True
     inside = inside.reshape(box.shape)
     if not _in_one_piece(inside):
+        return None
+    if anchor is not None and anchor(box)[inside].mean() < MINIMUM_ANCHORED:
         return None
     level = max(float(flat[chosen[-1]]), 1e-3)
     soft = ((sub_values <= level).mean(axis=-1) * free).astype(np.float32)
@@ -72,12 +82,14 @@ def size_is_reachable(diameter: float, geometry: Geometry) -> bool:
     return wanted >= 1 and abs(got / diameter - 1.0) <= SIZE_TOLERANCE
 
 
-def largest_that_fits(shape: Shape, centre: np.ndarray, geometry: Geometry, allowed: Allowed) -> float:
+def largest_that_fits(
+    shape: Shape, centre: np.ndarray, geometry: Geometry, allowed: Allowed, *, anchor: Allowed | None = None
+) -> float:
     """Largest diameter in mm, up to the shape's own, at which it fits at `centre`; 0 if none does."""
     low, high = 0.0, shape.diameter
     for _ in range(9):
         middle = (low + high) / 2.0
-        if fit(shape.scaled(middle), centre, geometry, allowed) is None:
+        if fit(shape.scaled(middle), centre, geometry, allowed, anchor=anchor) is None:
             high = middle
         else:
             low = middle

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
@@ -12,17 +14,23 @@ from freetumor.volume import Box, Geometry, Volume
 GAP_MM = 6.0  # least distance between lesions, so that their edits never touch
 _OUTWARDS = 4  # draws per place at the organ's border
 _COARSE_VOXELS = 120_000
+_FAT_REACH_MM = 40.0  # how far around the organ the map looks for fat
 _FAT_HU = (-160.0, -20.0)  # where an exophytic tumor may bulge
 _BORDER_MM = 3.0  # partial volume and the label's own error
 
 
 class OrganMap:
-    """The organ on a coarse grid with its depth: where to look for room, in milliseconds.
+    """The organ on a coarse grid: where to look for room, in milliseconds.
 
     The grid is the CT's, thinned so that the organ's box holds at most some 120,000 voxels.
+
+    Attributes:
+        geometry: the coarse grid.
+        free: voxels that a tumor may take there, bool. organ: those of them in the organ.
+        depth: distance to the border of `organ` in mm.
     """
 
-    def __init__(self, labels: OrganLabels, taken: list[TumorMask]) -> None:
+    def __init__(self, ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exophytic: bool) -> None:
         geometry = labels.geometry
         step = np.array([max(1, int(4.0 // s)) for s in geometry.spacing])
         found = Box.of(labels.strided(step))
@@ -31,14 +39,35 @@ class OrganMap:
             tuple(int(v) for v in np.array(found.stop) * step),
         ).grown(tuple(step), geometry.shape)
         step = self._step_for(box, geometry)
-        organ = labels.mask(box)[tuple(slice(None, None, s) for s in step)]
-        organ &= ~labels.lesions(box)[tuple(slice(None, None, s) for s in step)]
+        if exophytic:
+            box = box.grown(geometry.margin(_FAT_REACH_MM), geometry.shape)
+        thinned = tuple(slice(a, b, s) for a, b, s in zip(box.start, box.stop, step, strict=True))
         self.geometry: Geometry = geometry.cropped(box).strided(step)
+        few = Volume(labels.labels.array[thinned], self.geometry)
+        few_labels = replace(labels, labels=few)
+        whole = Box.whole(few.array.shape)
+        self.organ = few_labels.mask(whole) & ~few_labels.lesions(whole)
         for mask in taken:
-            organ &= ~self._near(mask)
+            self.organ &= ~self._near(mask)
+        self.free = self.organ.copy()
+        if exophytic:
+            hu = Volume(ct.array[thinned], self.geometry, ct.storage).hu()
+            self.free |= _fat_around(hu, self.organ, few.array == 0, self.geometry)
         # Padded so that the end of the scan counts as a border: a lesion is not cut by it.
-        padded = np.pad(organ, 1)
+        padded = np.pad(self.organ, 1)
         self.depth = ndimage.distance_transform_edt(padded, sampling=self.geometry.spacing)[1:-1, 1:-1, 1:-1]
+
+    def resolves(self, diameter: float) -> bool:
+        """Whether the coarse grid is fine enough to tell if a lesion of `diameter` mm fits."""
+        return diameter >= 8.0 * max(self.geometry.spacing)
+
+    def allows(self, box: Box) -> np.ndarray:
+        """:attr:`free` in a box of the coarse grid."""
+        return self.free[box.slices]
+
+    def anchors(self, box: Box) -> np.ndarray:
+        """:attr:`organ` in a box of the coarse grid."""
+        return self.organ[box.slices]
 
     @staticmethod
     def _step_for(box: Box, geometry: Geometry) -> tuple[int, int, int]:
@@ -57,6 +86,11 @@ class OrganMap:
     def deepest(self) -> float:
         """Largest distance to the organ's border, mm."""
         return float(self.depth.max(initial=0.0))
+
+    @property
+    def volume(self) -> float:
+        """Free volume of the organ, mm^3."""
+        return float((self.depth > 0).sum()) * self.geometry.voxel_volume
 
     def candidates(
         self, diameter: float, rng: np.random.Generator, count: int, *, at_border: bool
@@ -105,7 +139,8 @@ def allowed_in(ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exoph
     def allowed(box: Box) -> np.ndarray:
         free = labels.mask(box)
         if exophytic:
-            free |= _fat_around(ct, labels, free, box)
+            unlabelled = labels.labels.array[box.slices] == 0
+            free |= _fat_around(ct.hu(box), free, unlabelled, labels.geometry)
         free &= ~labels.lesions(box)
         for mask in taken:
             free &= ~_grown(mask, box)
@@ -114,12 +149,13 @@ def allowed_in(ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exoph
     return allowed
 
 
-def _fat_around(ct: Volume, labels: OrganLabels, organ: np.ndarray, box: Box) -> np.ndarray:
+def _fat_around(hu: np.ndarray, organ: np.ndarray, unlabelled: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Fat, and the organ's own blurred border, which is neither fat nor labelled organ."""
-    hu = ndimage.gaussian_filter(ct.hu(box), [0.8 / s for s in labels.geometry.spacing])
+    hu = ndimage.gaussian_filter(hu, [0.8 / s for s in geometry.spacing])
     fat = (hu > _FAT_HU[0]) & (hu < _FAT_HU[1])
-    near = ndimage.distance_transform_edt(~organ, sampling=labels.geometry.spacing) <= _BORDER_MM
-    return (fat | near & (hu > _FAT_HU[0])) & (labels.labels.array[box.slices] == 0)
+    reach = [2 * max(1, round(_BORDER_MM / s)) + 1 for s in geometry.spacing]
+    near = ndimage.maximum_filter(organ, reach)
+    return (fat | near & (hu > _FAT_HU[0])) & unlabelled
 
 
 def _grown(mask: TumorMask, box: Box) -> np.ndarray:

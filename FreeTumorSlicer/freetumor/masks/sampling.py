@@ -6,15 +6,23 @@ import numpy as np
 
 from freetumor.anatomy import Organ
 from freetumor.errors import BadInput
-from freetumor.masks.fitting import SIZE_TOLERANCE, fit, largest_that_fits, size_is_reachable
+from freetumor.masks.fitting import (
+    MINIMUM_ANCHORED,
+    SIZE_TOLERANCE,
+    fit,
+    largest_that_fits,
+    size_is_reachable,
+)
 from freetumor.masks.placement import OrganMap, allowed_in
 from freetumor.masks.shapes import sample_shape
-from freetumor.masks.tumor_mask import TumorMask
+from freetumor.masks.tumor_mask import TumorMask, sphere_diameter
 from freetumor.organs.labels import OrganLabels
 from freetumor.volume import Geometry, Volume
 
 _PLACES = 24  # places tried before a size is called too large
-_PROBES = 3  # deepest places probed for the largest size that fits
+_SHAPES = 8  # shapes tried at a given point
+_MAP_ERROR = 0.95  # what the organ's coarse map says, on the safe side
+_PROBES = 4  # shapes, each at one of the deepest places, probed for the largest size that fits
 
 
 def sample_diameter(organ: Organ, size_class: str | None, rng: np.random.Generator) -> float:
@@ -57,26 +65,39 @@ def sample_mask(
     at_border = bool(rng.random() < organ.subpleural) or exophytic
     details = {"source": "sampled", "exophytic": exophytic, "placed": "at" if at else "sampled"}
     allowed = allowed_in(ct, labels, taken, exophytic=exophytic)
+    anchor = labels.mask if exophytic else None
+    organ_map = OrganMap(ct, labels, taken, exophytic=exophytic)
     if at is not None:
-        centres = np.array([at], dtype=float)
-        _check_in_organ(centres[0], labels)
+        _check_in_organ(np.array(at), labels)
+        centres = np.array([at] * _SHAPES, dtype=float)
     else:
-        organ_map = OrganMap(labels, taken)
         centres = np.concatenate(
             [
                 organ_map.candidates(diameter, rng, _PLACES // 2, at_border=at_border),
                 organ_map.candidates(diameter, rng, _PLACES // 2, at_border=False),
             ]
         )
-    for centre in centres:
+    room = sphere_diameter(organ_map.volume / (MINIMUM_ANCHORED if exophytic else 1.0))
+    coarse = {"geometry": organ_map.geometry, "allowed": organ_map.allows}
+    coarse["anchor"] = organ_map.anchors if exophytic else None
+    for centre in centres if diameter <= room else ():
         shape = sample_shape(organ.shapes, diameter, rng)
-        mask = fit(shape, centre, labels.geometry, allowed, details)
+        if organ_map.resolves(diameter) and fit(shape, centre, **coarse) is None:
+            continue
+        mask = fit(shape, centre, labels.geometry, allowed, anchor=anchor, details=details)
         if mask is not None:
             return mask
-    probes = centres[:1] if at is not None else organ_map.deepest_centres(_PROBES)
-    shape = sample_shape(organ.shapes, diameter, rng)
-    largest = max((largest_that_fits(shape, c, labels.geometry, allowed) for c in probes), default=0.0)
-    raise _does_not_fit(diameter, largest, organ, at, bool(taken))
+    probes = centres[:_PROBES] if at is not None else organ_map.deepest_centres(_PROBES)
+    sizes = []
+    for centre in probes:
+        shape = sample_shape(organ.shapes, min(diameter, room), rng)
+        largest = _MAP_ERROR * largest_that_fits(shape, centre, **coarse)
+        if not organ_map.resolves(largest):
+            small = shape.scaled(min(shape.diameter, 8.0 * max(organ_map.geometry.spacing)))
+            largest = largest_that_fits(small, centre, labels.geometry, allowed, anchor=anchor)
+        sizes.append(largest)
+    # The median: shapes differ in what room they need, and the size named should fit when it is asked for.
+    raise _does_not_fit(diameter, float(np.median(sizes)) if sizes else 0.0, organ, at, bool(taken))
 
 
 def _check_resolvable(diameter: float, geometry: Geometry) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from freetumor.anatomy import Organ
-from freetumor.organs.labels import CONVENTIONS, OrganLabels, missing_labels, organ_labels
+from freetumor.organs.labels import CONVENTIONS, OrganLabels, check_convention, missing_labels, organ_labels
 from freetumor.organs.lung import label_lungs
 from freetumor.volume import Volume
 
@@ -25,4 +25,12 @@ def label_organ(ct: Volume, organ: Organ) -> Volume:
     return LABELERS[organ.site.value](ct)
 
 
-__all__ = ["CONVENTIONS", "LABELERS", "OrganLabels", "label_organ", "missing_labels", "organ_labels"]
+__all__ = [
+    "CONVENTIONS",
+    "LABELERS",
+    "OrganLabels",
+    "check_convention",
+    "label_organ",
+    "missing_labels",
+    "organ_labels",
+]

@@ -85,16 +85,21 @@ def organ_labels(
     Raises:
         BadInput: unknown convention; the map holds fractions; the organ is absent or too small.
     """
-    if convention not in CONVENTIONS:
-        raise BadInput(f"a label convention of {', '.join(CONVENTIONS)}", repr(convention), kind="usage")
+    check_convention(convention)
     if values:
         organ_ids, lesion_ids, source = tuple(int(v) for v in values), (), "values"
     else:
         organ_ids, lesion_ids = CONVENTIONS[convention](organ)
         source = convention
-    read = OrganLabels(_as_integers(labels), organ, organ_ids, lesion_ids, source)
+    read = OrganLabels(as_integers(labels), organ, organ_ids, lesion_ids, source)
     _check_present(read)
     return read
+
+
+def check_convention(name: str) -> None:
+    """Raise :class:`BadInput` naming the conventions there are, unless `name` is one."""
+    if name not in CONVENTIONS:
+        raise BadInput(f"a label convention of {', '.join(CONVENTIONS)}", repr(name), kind="usage")
 
 
 def missing_labels(organ: Organ) -> BadInput:
@@ -107,7 +112,8 @@ def missing_labels(organ: Organ) -> BadInput:
     )
 
 
-def _as_integers(labels: Volume) -> Volume:
+def as_integers(labels: Volume) -> Volume:
+    """`labels` with an integer array and no scale; raises :class:`BadInput` if it holds fractions."""
     if labels.storage.slope == 1.0 and labels.storage.intercept == 0.0 and labels.array.dtype.kind in "ui":
         return labels
     ids = np.empty(labels.array.shape, np.int16)

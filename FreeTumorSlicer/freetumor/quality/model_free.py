@@ -87,21 +87,21 @@ def leakage(e: Evidence) -> Finding:
         far = ndimage.distance_transform_edt(e.patch.beyond, sampling=e.patch.spacing) > border
         share = float(np.abs(e.change[far]).sum() / np.abs(e.change).sum())
     reason = f"{share:.1%} of the change lies outside the organ (at most {MAX_LEAKAGE:.0%})"
-    return Finding("leakage", share <= MAX_LEAKAGE, share, "", f"<= {MAX_LEAKAGE}", reason)
+    return Finding("leakage", share <= MAX_LEAKAGE, share, "", f"≤ {MAX_LEAKAGE}", reason)
 
 
 def visibility(e: Evidence) -> Finding:
     """Contrast-to-noise ratio: can it be seen at all?"""
     cnr = abs(e.contrast) / max(e.noise, 1.0)
     reason = f"contrast {e.contrast:+.0f} HU drowns in noise of {e.noise:.0f} HU (CNR {cnr:.1f} < {MIN_CNR})"
-    return Finding("visibility (CNR)", cnr >= MIN_CNR, cnr, "", f">= {MIN_CNR}", reason)
+    return Finding("visibility (CNR)", cnr >= MIN_CNR, cnr, "", f"≥ {MIN_CNR}", reason)
 
 
 def size_reached(e: Evidence) -> Finding:
     """The mask has the asked size (a drawn mask has none to reach)."""
     got, asked = e.patch.mask.diameter_mm, e.patch.mask.asked_mm
     passed = asked is None or abs(got / asked - 1.0) <= SIZE_TOLERANCE
-    expected = "as drawn" if asked is None else f"{asked:.1f} +- {SIZE_TOLERANCE:.0%}"
+    expected = "as drawn" if asked is None else f"{asked:.1f} ± {SIZE_TOLERANCE:.0%}"
     reason = f"the lesion measures {got:.1f} mm" + (f" where {asked:.1f} mm were asked for" if asked else "")
     return Finding("size", passed, got, "mm", expected, reason)
 
@@ -111,7 +111,7 @@ def ghost(e: Evidence) -> Finding:
     value = float(np.abs(e.change[e.patch.inside]).mean())
     least = max(MIN_CHANGE_HU, 0.3 * e.noise)
     reason = f"ghost tumor: the CT changed by only {value:.1f} HU inside the mask (at least {least:.1f})"
-    return Finding("ghost tumor", value >= least, value, "HU", f">= {least:.1f}", reason)
+    return Finding("ghost tumor", value >= least, value, "HU", f"≥ {least:.1f}", reason)
 
 
 CHECKS = (contrast, lesion_hu, leakage, visibility, size_reached, ghost)

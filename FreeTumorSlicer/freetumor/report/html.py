@@ -19,7 +19,7 @@ from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.provenance import NOTICE, lesion_record
 from freetumor.volume import Volume
 
-_WIDTH, _HEIGHT, _BINS = 460, 170, 60
+_WIDTH, _HEIGHT = 460, 170
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +92,14 @@ def histogram(before: np.ndarray, after: np.ndarray, organ: np.ndarray) -> dict:
     """
     low, high = np.percentile(np.concatenate([before, after, organ]), [0.5, 99.5])
     pad = 0.06 * (high - low) + 1.0
-    edges = np.linspace(low - pad, high + pad, _BINS + 1)
+    # About ten values a bin, or a small lesion would be all spikes.
+    bins = int(np.clip(after.size / 10, 14, 60))
+    edges = np.linspace(low - pad, high + pad, bins + 1)
     paths = {}
     for name, values in (("organ", organ), ("before", before), ("after", after)):
         counts = np.histogram(values, edges)[0].astype(float)
         counts /= max(counts.max(), 1.0)
-        x = np.repeat(np.linspace(0, _WIDTH, _BINS + 1), 2)
+        x = np.repeat(np.linspace(0, _WIDTH, bins + 1), 2)
         y = _HEIGHT - np.concatenate([[0], np.repeat(counts, 2), [0]]) * (_HEIGHT - 8)
         paths[name] = "M" + " L".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     step = _nice_step((edges[-1] - edges[0]) / 6.0)

@@ -14,7 +14,7 @@ from freetumor.volume import Box, Geometry, Volume
 COLUMNS = ("Before", "After", "After, outlined", "Difference")
 _OUTLINE = (255, 208, 0)
 _BACKGROUND, _TEXT, _FAINT = (16, 18, 22), (235, 238, 242), (150, 156, 165)
-_GAP, _HEAD, _FOOT = 6, 46, 22
+_GAP, _HEAD, _FOOT = 6, 48, 26
 _MAX_LESIONS = 3
 
 
@@ -46,14 +46,15 @@ def lesion_picture(
             left = _GAP + column * (pixels + _GAP)
             picture.paste(Image.fromarray(tile), (left, top))
             if row == 0:
-                draw.text((left + 2, _HEAD - 18), COLUMNS[column], _FAINT, _font(12))
+                draw.text((left + 2, _HEAD - 18), COLUMNS[column], _FAINT, _font(13))
             _letters(draw, plane, left, top, pixels)
+        _plate(draw, (_GAP + pixels - 5, top + 12), plane, "rm")
         if row == 0:
             _scale_bar(draw, _GAP + 10, top + pixels - 12, size, pixels)
     low, high = window
     colors = f"difference ±{limit:g} HU (blue darker, orange brighter)"
     foot = f"window {low:g} to {high:g} HU · {colors} · not for clinical use"
-    draw.text((_GAP + 2, picture.height - _FOOT + 3), foot, _FAINT, _font(11))
+    draw.text((_GAP + 2, picture.height - _FOOT + 3), foot, _FAINT, _font(13))
     return picture
 
 
@@ -132,15 +133,21 @@ def _letters(draw: ImageDraw.ImageDraw, plane: str, left: int, top: int, pixels:
         ((left + 4, top + pixels // 2), side, "lm"),
         ((left + pixels // 2, top + 3), above, "ma"),
     ):
-        draw.text(at, letter, _TEXT, _font(11), anchor=anchor, stroke_width=1, stroke_fill=_BACKGROUND)
+        _plate(draw, at, letter, anchor)
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, left: int, top: int, size_mm: float, pixels: int) -> None:
     length = 20.0 / size_mm * pixels
     draw.rectangle([(left - 1, top - 2), (left + length + 1, top + 2)], _BACKGROUND)
     draw.line([(left, top), (left + length, top)], _TEXT, 2)
-    text = (left + length + 5, top)
-    draw.text(text, "20 mm", _TEXT, _font(11), anchor="lm", stroke_width=1, stroke_fill=_BACKGROUND)
+    _plate(draw, (left + length + 6, top), "20 mm", "lm")
+
+
+def _plate(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str) -> None:
+    """Text on a dark plate: readable on bright tissue too."""
+    left, top, right, bottom = draw.textbbox(at, text, _font(12), anchor=anchor)
+    draw.rectangle([(left - 3, top - 2), (right + 2, bottom + 2)], _BACKGROUND)
+    draw.text(at, text, _TEXT, _font(12), anchor=anchor)
 
 
 def _font(size: int) -> ImageFont.ImageFont:

@@ -40,6 +40,7 @@ class ProceduralEngine:
         sigma = noise_sigma(patch.hu, patch.shell)
         level = float(np.median(patch.hu[patch.shell] if patch.shell.any() else patch.hu))
         noise = scan_noise(patch.hu, patch.shell, level, rng)
+        noise -= noise[patch.inside].mean()
         contrast = _draw_contrast(patch.organ, level, rng) if style.contrast_hu is None else style.contrast_hu
         edge_mm = _edge(look, patch.mask.diameter_mm, rng)
         blend = soft_edge(patch, edge_mm)
@@ -124,9 +125,7 @@ def _target(
     slow = smooth_noise(shape, patch.spacing, length, rng)
     # No finer than four pixels: what is finer would pass for noise that the scan does not have.
     fine = smooth_noise(shape, patch.spacing, max(length / 2.0, 4.0 * patch.spacing[-1]), rng)
-    texture = look.texture_hu * (0.8 * slow + 0.6 * fine)
-    # Without its mean over the lesion, or the texture of a small one would be a change of contrast.
-    target = level + contrast + texture - texture[patch.inside].mean()
+    target = level + contrast + look.texture_hu * (0.8 * slow + 0.6 * fine)
     depth = patch.depth_mm
     has_rim = rng.random() < look.rim if style.rim is None else style.rim
     has_core = rng.random() < look.core if style.core is None else style.core
@@ -139,6 +138,9 @@ def _target(
     if has_core:
         start = rng.uniform(0.35, 0.6) * float(depth.max())
         share = 1.0 / (1.0 + np.exp(-(depth + 1.2 * slow - start) / 0.8))
-        fluid = min(15.0, level + contrast - 8.0)
-        target += share * rng.uniform(0.5, 0.95) * (fluid - (level + contrast))
+        # Towards fluid, but in proportion to the contrast: a faint lesion has no black hole in it.
+        deeper = min(max(level + contrast - 15.0, 0.0), 1.2 * abs(contrast))
+        target -= share * rng.uniform(0.5, 0.95) * deeper
+    # Texture, rim and core shape the lesion; its mean stays what was asked.
+    target += level + contrast - target[patch.inside].mean()
     return target.astype(np.float32), {"rim": bool(has_rim), "core": has_core}

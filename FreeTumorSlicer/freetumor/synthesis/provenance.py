@@ -19,8 +19,8 @@ SCHEMA = 1
 NOTICE = "SYNTHETIC: this CT contains computer-generated tumors. Not for clinical use."
 
 
-def provenance(synthesis: Synthesis, input_hash: str, labels_hash: str) -> dict:
-    """The record of a synthesis, ready for JSON. Hashes are :meth:`Volume.fingerprint` of the inputs."""
+def provenance(synthesis: Synthesis, hashes: dict[str, str]) -> dict:
+    """The record of a synthesis, ready for JSON; `hashes`: :meth:`Volume.fingerprint` of each input."""
     request = synthesis.request
     return {
         "schema": SCHEMA,
@@ -34,8 +34,7 @@ def provenance(synthesis: Synthesis, input_hash: str, labels_hash: str) -> dict:
             "SimpleITK": sitk.Version_VersionString(),
         },
         "input": {
-            "ct_sha256": input_hash,
-            "labels_sha256": labels_hash,
+            **{f"{name}_sha256": value for name, value in hashes.items()},
             "label_source": synthesis.labels.source,
             "organ_ids": list(synthesis.labels.organ_ids),
             "lesion_ids": list(synthesis.labels.lesion_ids),

@@ -4,7 +4,7 @@ from freetumor.volume.checks import check_ct, check_geometry, check_same_grid, r
 from freetumor.volume.geometry import Box, Geometry
 from freetumor.volume.reading import read_volume
 from freetumor.volume.volume import Storage, Volume
-from freetumor.volume.writing import write_volume
+from freetumor.volume.writing import check_output, write_volume
 
 __all__ = [
     "Box",
@@ -13,6 +13,7 @@ __all__ = [
     "Volume",
     "check_ct",
     "check_geometry",
+    "check_output",
     "check_same_grid",
     "read_volume",
     "resample_labels",

@@ -62,6 +62,20 @@ def write_volume(volume: Volume, path: str | Path) -> None:
                 stream.write(memoryview(slab.view(np.uint8)).cast("B"))
 
 
+def check_output(path: str | Path) -> None:
+    """Raise :class:`BadInput` where :func:`write_volume` could not write a new file."""
+    path = Path(path)
+    if suffix_of(path) not in _SUFFIXES:
+        raise BadInput(f"an output file of type {', '.join(_SUFFIXES)}", str(path), kind="unknown_type")
+    if path.exists():
+        raise BadInput(
+            "a new file", f"{path}, which exists", "Nothing is overwritten: give another name.", kind="exists"
+        )
+    if not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        hint = "Choose a folder that exists and that you may write to."
+        raise BadInput("a writable output", str(path), hint, kind="output_not_writable")
+
+
 @contextmanager
 def _packed(file: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
     if suffix not in (".nii.gz", ".nrrd"):
