@@ -133,7 +133,8 @@ def test_rim_and_core_show_where_they_should(phantom):
     assert drop[1] > drop[0] + 8
     assert drop[2] > drop[0] + 8
     # Neither changes the contrast that was asked for.
-    assert [s.lesions[0].measured["contrast_hu"] for s in (plain, rim, core)] == pytest.approx([-45] * 3, abs=8)
+    got = [s.lesions[0].measured["contrast_hu"] for s in (plain, rim, core)]
+    assert got == pytest.approx([-45] * 3, abs=8)
 
 
 def test_vessels_stay_visible_in_ground_glass_and_vanish_in_a_solid_tumor(phantom):
