@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from freetumor.anatomy import Organ
 from freetumor.errors import BadInput, Rejected
 from freetumor.masks import TumorMask, drawn_masks, sample_diameter, sample_mask
 from freetumor.organs import OrganLabels
@@ -161,14 +162,13 @@ def _one_lesion(
     drawn: list[TumorMask] | None,
     before: list[Lesion],
 ) -> Lesion:
-    # Size and place belong to the lesion, chance to the try: what one try used up moves nothing else.
-    rng = np.random.default_rng(_entropy(request, labels, number))
     diameter = request.diameter
     if drawn is None and diameter is None:
+        rng = LesionRandom.of(request.seed, labels.organ, number).size
         diameter = sample_diameter(labels.organ, request.size_class, rng)
     rejected: list[Verdict] = []
     for attempt in range(request.tries):
-        rng = np.random.default_rng([*_entropy(request, labels, number), 1 + attempt])
+        rng = LesionRandom.of(request.seed, labels.organ, number, attempt)
         if drawn is not None:
             mask = drawn[number]
         else:
@@ -176,12 +176,12 @@ def _one_lesion(
                 ct,
                 labels,
                 diameter,
-                rng,
+                rng.mask,
                 at=request.at[number] if request.at else None,
                 exophytic=request.exophytic,
                 taken=[lesion.mask for lesion in before],
             )
-        lesion = _make(ct, labels, request, maker, mask, rng, number, rejected)
+        lesion = _make(ct, labels, request, maker, mask, rng.look, number, rejected)
         if lesion.verdict.passed:
             return lesion
         rejected.append(lesion.verdict)
@@ -194,9 +194,21 @@ def _one_lesion(
     )
 
 
-def _entropy(request: Request, labels: OrganLabels, number: int) -> list[int]:
-    # The organ's name is in it, or one seed would give all organs of a study the same shape.
-    return [request.seed, zlib.crc32(labels.organ.name.encode()), number]
+@dataclass(frozen=True, eq=False)
+class LesionRandom:
+    """Chance of one try at one lesion, one generator for each step: what one uses up moves no other."""
+
+    size: np.random.Generator
+    mask: np.random.Generator
+    look: np.random.Generator
+
+    @classmethod
+    def of(cls, seed: int, organ: Organ, number: int = 0, attempt: int = 0) -> LesionRandom:
+        """The generators of lesion `number` (from 0) of `organ`; the size is the same in every attempt."""
+        # The organ's name is in it, or one seed would give all organs of a study the same shape.
+        lesion = [seed, zlib.crc32(organ.name.encode()), number]
+        size, mask, look = lesion, [*lesion, 1 + attempt, 0], [*lesion, 1 + attempt, 1]
+        return cls(*(np.random.default_rng(entropy) for entropy in (size, mask, look)))
 
 
 def _make(
