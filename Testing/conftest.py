@@ -9,7 +9,6 @@ import pytest
 from hypothesis import settings
 from phantom import Phantom, standard_phantom
 
-
 # On CI the same examples every time: a red run there must be the change's fault.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
