@@ -1,4 +1,5 @@
 # make demo   sets everything up in .venv, then runs the main job on a real CT
+# make desktop CT=...   opens the window
 # make test   sets everything up, then passes the whole test suite (.ci/run calls exactly this)
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 export GOMP_SPINCOUNT ?= 0
 
-.PHONY: demo test lint bench clean
+.PHONY: demo desktop test lint bench clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed: make PYTHON=python3.11')"
@@ -18,6 +19,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: $(VENV)/.ready
 	$(BIN)/freetumor demo
+
+desktop: $(VENV)/.ready
+	$(BIN)/freetumor desktop $(CT)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check FreeTumorSlicer Testing

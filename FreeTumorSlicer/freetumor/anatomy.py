@@ -225,9 +225,9 @@ ORGANS = MappingProxyType({row.name: row for row in _ROWS})
 
 def organ(name: str) -> Organ:
     """The row of `name`; raises :class:`BadInput` naming the organs there are."""
-    if name not in ORGANS:
+    if name.lower() not in ORGANS:
         raise BadInput(f"an organ of {', '.join(ORGANS)}", repr(name), kind="usage")
-    return ORGANS[name]
+    return ORGANS[name.lower()]
 
 
 def group_labels(group: str) -> dict[str, int]:

@@ -21,6 +21,7 @@ from freetumor.cases import read_case, remove_partial
 from freetumor.errors import BadInput, FreeTumorError, Rejected
 from freetumor.job import Job, parse_ids, parse_point, run
 from freetumor.pipeline import Request
+from freetumor.synthesis import Style
 from freetumor.volume import read_volume
 
 REQUIRED = ("ct", "organ", "out")
@@ -35,9 +36,17 @@ OPTIONAL = (
     "count",
     "seed",
     "engine",
+    "contrast",
+    "rim",
+    "core",
+    "exophytic",
     "gate",
+    "tries",
+    "series",
+    "resample_labels",
+    "assume_hu",
 )
-_GATE = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_WORDS = {"": None, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,8 @@ class Row:
 def read_rows(path: str | Path) -> list[Row]:
     """Jobs of a CSV file with a header line; paths in it are relative to the file.
 
-    Columns ``ct, organ, out`` are required; ``labels, label_convention, organ_value, mask, diameter,
-    size_class, at, count, seed, engine, gate`` may be there (several values are separated by blanks).
+    Columns :data:`REQUIRED` must, :data:`OPTIONAL` may be there; they mean what the options of
+    ``freetumor synthesize`` mean, several values in one field are separated by blanks.
 
     Raises:
         BadInput: the file is missing or no CSV, a column is unknown or missing, a value cannot be read,
@@ -72,6 +81,7 @@ def read_rows(path: str | Path) -> list[Row]:
         raise BadInput(
             f"columns {', '.join(REQUIRED)} and perhaps {', '.join(OPTIONAL)}",
             f"unknown or missing: {', '.join(map(str, wrong))}",
+            "Columns are separated by commas." if any(";" in str(n) for n in names) else "",
             kind="usage",
         )
     rows = [_row(number, line, path.parent) for number, line in lines]
@@ -226,6 +236,18 @@ def _row(number: int, line: dict, base: Path) -> Row:
     def path(name: str) -> Path | None:
         return base / text[name] if name in text else None
 
+    def numeric(name: str, kind: type, default: float | None = None) -> float | None:
+        try:
+            return kind(text[name]) if name in text else default
+        except ValueError as error:
+            raise BadInput(f"a number in column {name}", repr(text[name]), kind="usage") from error
+
+    def yes_or_no(name: str) -> bool | None:
+        word = text.get(name, "").lower()
+        if word not in _WORDS:
+            raise BadInput(f"yes or no in column {name}", repr(word), kind="usage")
+        return _WORDS[word]
+
     try:
         if None in line:
             hint = 'Put a value that holds commas in quotes: "-42.5,10,-130".'
@@ -233,17 +255,18 @@ def _row(number: int, line: dict, base: Path) -> Row:
         for name in REQUIRED:
             if name not in text:
                 raise BadInput(f"a value in column {name}", "nothing", kind="usage")
-        gate = text.get("gate", "").lower()
-        if gate not in _GATE:
-            raise BadInput("a gate of yes or no", repr(gate), kind="usage")
         request = Request(
-            diameter=float(text["diameter"]) if "diameter" in text else None,
+            diameter=numeric("diameter", float),
             size_class=text.get("size_class"),
             at=tuple(parse_point(p) for p in text.get("at", "").split()),
-            count=int(text.get("count", 1)),
-            seed=int(text.get("seed", 0)),
+            count=numeric("count", int, 1),
+            seed=numeric("seed", int, 0),
             engine=text.get("engine", "procedural"),
-            gate=_GATE[gate],
+            style=Style(numeric("contrast", float), yes_or_no("rim"), yes_or_no("core")),
+            exophytic=yes_or_no("exophytic"),
+            gate=yes_or_no("gate") is not False,
+            tries=numeric("tries", int, 3),
+            assume_hu=yes_or_no("assume_hu") is True,
         )
         job = Job(
             ct=path("ct"),
@@ -253,9 +276,11 @@ def _row(number: int, line: dict, base: Path) -> Row:
             label_convention=text.get("label_convention", "freetumor"),
             organ_values=parse_ids(text.get("organ_value", "")),
             mask=path("mask"),
+            resample_labels=yes_or_no("resample_labels") is True,
+            series=text.get("series"),
             request=request,
         )
-    except (ValueError, BadInput) as error:  # ValueError: not a number
+    except BadInput as error:
         raise BadInput("a row that can be read", f"line {number}: {error}", kind="usage") from error
     asked = json.dumps([freetumor.__version__, text], sort_keys=True)
     return Row(number, job, hashlib.sha256(asked.encode()).hexdigest())

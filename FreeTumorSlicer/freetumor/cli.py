@@ -6,7 +6,9 @@ Exit codes: 0 done; 2 bad input or usage; 3 rejected by the quality test; 1 anyt
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 import freetumor
 from freetumor.anatomy import ORGANS, SIZE_CLASSES
+from freetumor.desktop import desktop, screenshot
 from freetumor.errors import FreeTumorError, Rejected
 
 app = typer.Typer(
@@ -49,6 +52,9 @@ AssumeHu = Annotated[bool, typer.Option("--assume-hu", help="Skip the check that
 def run(arguments: Sequence[str]) -> int:
     """Run the command with `arguments`; the exit code. One line tells what was wrong."""
     as_json = "--json" in arguments
+    # A plain kill is a stop like Ctrl-C: what is half-written goes.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(args=_repeated(arguments), prog_name="freetumor", standalone_mode=False)
         if code == _INTERRUPTED:
@@ -194,13 +200,8 @@ def label_organs(
         step("writing", 0.9)
         write_volume(labels, out)
     ml = float((labels.array == row.organ_label).sum()) * labels.geometry.voxel_volume / 1000.0
-    result = {
-        "status": "done",
-        "organ": row.name,
-        "out": str(out),
-        "label": row.organ_label,
-        "ml": round(ml, 1),
-    }
+    result = {"status": "done", "organ": row.name, "out": str(out), "label": row.organ_label}
+    result["ml"] = round(ml, 1)
     _print(result, as_json, f"{row.site.meaning.lower()}: {ml:.0f} ml, id {row.organ_label}, in {out}")
 
 
@@ -216,6 +217,8 @@ def export(
 
     result = run_export(cases, form, out)
     said = f"{result['cases']} cases in {out} ({len(result['added'])} added, {len(result['kept'])} kept)"
+    if result["failed_quality_test"]:
+        said += f"; these failed the quality test: {', '.join(result['failed_quality_test'])}"
     _print(result, as_json, said)
 
 
@@ -248,7 +251,7 @@ def demo(
     labels: Labels = None,
     label_convention: Convention = "totalsegmentator",
     out: Annotated[Path | None, typer.Option(help="New folder; demo-output, -2, ... if not given.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 8,
     as_json: Json = False,
 ) -> None:
     """One tumor in each organ of a real CT, with a report to look at."""
@@ -258,6 +261,10 @@ def demo(
         result = run_demo(ct, labels, label_convention, out, seed, step)
     lines = [f"{o['organ']:<9} {o['said']}" for o in result["organs"]]
     _print(result, as_json, "\n".join([*lines, f"report: {result['report']}"]))
+
+
+for _command in (desktop, screenshot):
+    app.command()(_command)
 
 
 def _say_lesions(result: dict) -> str:

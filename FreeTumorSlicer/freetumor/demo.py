@@ -24,7 +24,14 @@ from freetumor.sample_data import ATTRIBUTION, fetch_sample
 # Diameters in mm that show each lesion well; all within the middle half of real tumors' sizes.
 DIAMETERS = {"liver": 15.0, "pancreas": 20.0, "kidney": 28.0, "lung": 18.0, "covid": 36.0}
 # Kinds of BadInput that leave out an organ rather than end the demo.
-_LEFT_OUT = ("organ_absent", "organ_too_small", "does_not_fit", "size_below_grid")
+_LEFT_OUT = (
+    "organ_absent",
+    "organ_too_small",
+    "does_not_fit",
+    "size_below_grid",
+    "implausible_labels",
+    "wrong_convention",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,19 +8,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from freetumor.anatomy import Organ
+from freetumor.anatomy import SIZE_CLASSES, Organ
 from freetumor.errors import BadInput, Rejected
-from freetumor.masks import TumorMask, drawn_masks, sample_diameter, sample_mask
+from freetumor.masks import DoesNotFit, TumorMask, drawn_masks, sample_diameter, sample_mask
 from freetumor.organs import OrganLabels
 from freetumor.quality import Evidence, Verdict, quality_test
 from freetumor.synthesis.compose import Edit, compose
 from freetumor.synthesis.engines import Engine, Style, engine
 from freetumor.synthesis.patch import Patch
-from freetumor.volume import Volume
+from freetumor.volume import Box, Volume
 from freetumor.volume.checks import check_ct, check_same_grid
 
 JUDGE_CONTEXT_MM = 14.0
 _HU_SAMPLES = 20_000
+_MINIMUM_PLAUSIBLE = 0.6  # share of the organ's voxels with plausible HU; less tells labels of another scan
 
 Progress = Callable[[str, float], None]
 
@@ -93,6 +94,21 @@ class Synthesis:
         for lesion in reversed(self.lesions):
             lesion.edit.undo(self.ct)
 
+    def redo(self) -> None:
+        """Put all lesions back after :meth:`undo`, in place."""
+        for lesion in self.lesions:
+            lesion.edit.apply(self.ct)
+
+    def original(self, box: Box) -> np.ndarray:
+        """Stored values in `box` as they were before the first lesion: (k, j, i)."""
+        stored = self.ct.array[box.slices].copy()
+        # Backwards: what a later lesion was put upon already held the earlier ones.
+        for lesion in reversed(self.lesions):
+            common = box.common(lesion.edit.box)
+            if common.size:
+                stored[common.within(box)] = lesion.edit.before[common.within(lesion.edit.box)]
+        return stored
+
     def instances(self) -> np.ndarray:
         """Lesion instances 1..N on the CT's grid: uint8 (uint16 above 255), (k, j, i)."""
         dtype = np.uint8 if len(self.lesions) < 256 else np.uint16
@@ -135,6 +151,10 @@ def synthesize(
             raise BadInput("a drawn mask or a size and place", "both", "Leave one out.", kind="usage")
         check_same_grid(ct, mask, "the tumor mask", hint="Draw it on this CT.")
         drawn = drawn_masks(mask, labels)
+        if request.count not in (1, len(drawn)):
+            raise BadInput(
+                "as many lesions as the mask has", f"--count {request.count} for {len(drawn)}", kind="usage"
+            )
         request = replace(request, count=len(drawn))
     result = ct if in_place else ct.copy()
     maker = engine(request.engine)
@@ -162,25 +182,10 @@ def _one_lesion(
     drawn: list[TumorMask] | None,
     before: list[Lesion],
 ) -> Lesion:
-    diameter = request.diameter
-    if drawn is None and diameter is None:
-        rng = LesionRandom.of(request.seed, labels.organ, number).size
-        diameter = sample_diameter(labels.organ, request.size_class, rng)
     rejected: list[Verdict] = []
     for attempt in range(request.tries):
         rng = LesionRandom.of(request.seed, labels.organ, number, attempt)
-        if drawn is not None:
-            mask = drawn[number]
-        else:
-            mask = sample_mask(
-                ct,
-                labels,
-                diameter,
-                rng.mask,
-                at=request.at[number] if request.at else None,
-                exophytic=request.exophytic,
-                taken=[lesion.mask for lesion in before],
-            )
+        mask = drawn[number] if drawn is not None else _sampled(ct, labels, request, number, rng, before)
         lesion = _make(ct, labels, request, maker, mask, rng.look, number, rejected)
         if lesion.verdict.passed:
             return lesion
@@ -189,9 +194,35 @@ def _one_lesion(
         return lesion
     reasons = "; ".join(rejected[-1].reasons)
     raise Rejected(
-        f"the quality test rejected lesion {number + 1} in {request.tries} tries: {reasons}",
+        f"the quality test rejected lesion {number + 1} in {request.tries} tries: {reasons}. "
+        "Another --seed may do better; --no-gate keeps it, with this verdict.",
         [v.to_dict() for v in rejected],
     )
+
+
+def _sampled(
+    ct: Volume,
+    labels: OrganLabels,
+    request: Request,
+    number: int,
+    rng: LesionRandom,
+    before: list[Lesion],
+) -> TumorMask:
+    """A sampled mask. A size that was drawn, not asked for, gives way to one of its class that fits."""
+    diameter = request.diameter or sample_diameter(labels.organ, request.size_class, rng.size)
+    where = {
+        "at": request.at[number] if request.at else None,
+        "exophytic": request.exophytic,
+        "taken": [lesion.mask for lesion in before],
+    }
+    try:
+        return sample_mask(ct, labels, diameter, rng.mask, **where)
+    except DoesNotFit as error:
+        classes = [request.size_class] if request.size_class else list(SIZE_CLASSES)
+        least = min(labels.organ.size_class(name)[0] for name in classes)
+        if request.diameter is not None or error.largest_mm < least:
+            raise
+        return sample_mask(ct, labels, max(least, 0.95 * error.largest_mm), rng.mask, **where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +258,7 @@ def _make(
     evidence = Evidence(patch, Volume(edit.after, patch.geometry, ct.storage).hu())
     verdict = quality_test(evidence, request.judges)
     measured = {
-        "lesion_hu": round(float(evidence.after[patch.inside].mean()), 2),
+        "lesion_hu": round(evidence.level, 2),
         "organ_hu": round(evidence.organ_level, 2),
         "contrast_hu": round(evidence.contrast, 2),
         "mean_change_hu": round(float(evidence.change[patch.inside].mean()), 2),
@@ -244,12 +275,14 @@ def _check_organ_hu(ct: Volume, labels: OrganLabels) -> None:
     where = labels.strided(step)
     sample = thinned.array[where]
     sample = sample[:: max(1, sample.size // _HU_SAMPLES)]
-    median = float(np.median(sample)) * ct.storage.slope + ct.storage.intercept
+    hu = sample * np.float64(ct.storage.slope) + ct.storage.intercept
     low, high = labels.organ.organ_hu
-    if not low <= median <= high:
+    share = float(((hu >= low) & (hu <= high)).mean())
+    median = float(np.median(sample)) * ct.storage.slope + ct.storage.intercept
+    if not low <= median <= high or share < _MINIMUM_PLAUSIBLE:
         raise BadInput(
             f"a {labels.organ.site.meaning.lower()} between {low:g} and {high:g} HU",
-            f"a median of {median:.0f} HU under its label",
+            f"a median of {median:.0f} HU under its label, {share:.0%} of it in that range",
             "Is this a CT in HU, and are these its labels? --assume-hu skips this check.",
-            kind="not_hu",
+            kind="implausible_labels",
         )

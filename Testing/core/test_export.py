@@ -43,7 +43,7 @@ def test_an_export_holds_each_case_with_its_hu_labels_and_grid(pair, tmp_path, f
     assert (said.code, said.err) == (0, "")
     assert said.json == {
         "status": "done", "format": form, "out": str(out), "group": "abdomen",
-        "added": ["liver", "kidney"], "kept": [], "cases": 2,
+        "added": ["liver", "kidney"], "kept": [], "failed_quality_test": [], "cases": 2,
     }  # fmt: skip
     names = ("kidney", "liver")
     files = [IMAGE[form].format(n) for n in names] + [f"labelsTr/{n}.nii.gz" for n in names]

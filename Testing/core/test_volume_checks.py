@@ -5,6 +5,7 @@ from freetumor.volume import (
     Geometry,
     Storage,
     Volume,
+    aligned,
     check_ct,
     check_same_grid,
     read_volume,
@@ -125,3 +126,30 @@ def test_scaled_labels_are_resampled_by_their_values():
     stored = np.arange(125, dtype=np.int16).reshape(5, 5, 5)
     labels = Volume(stored, Geometry((5, 5, 5), np.eye(4)), Storage(2.0, 1.0))
     np.testing.assert_array_equal(resample_labels(labels, labels.geometry).array, stored * 2 + 1)
+
+
+@given(st.permutations(range(3)), st.tuples(*[st.booleans()] * 3), st.integers(0, 2))
+def test_the_same_voxels_in_another_order_are_the_same_grid(order, flips, shift):
+    rng = np.random.default_rng(4)
+    geometry = Geometry(
+        (5, 7, 6), np.array([[-0.8, 0, 0, 30], [0, -0.9, 0, 12], [0, 0, 2.5, -70], [0, 0, 0, 1.0]])
+    )
+    labels = Volume(rng.integers(0, 9, geometry.shape).astype(np.uint8), geometry)
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in geometry.shape], indexing="ij"), axis=-1)
+    points = geometry.index_to_ras(index).transpose([*order, 3])
+    array = labels.array.transpose(order)
+    turned = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
+    points, array = points[turned], array[turned]
+    affine = np.eye(4)
+    for column, axis in enumerate((2, 1, 0)):
+        step = [0, 0, 0]
+        step[axis] = 1
+        affine[:3, column] = points[tuple(step)] - points[0, 0, 0]
+    affine[:3, 3] = points[0, 0, 0] + shift * affine[:3, 0]
+    other = Volume(np.ascontiguousarray(array), Geometry(array.shape, affine))
+    back = aligned(other, geometry)
+    if shift:
+        assert back is None
+    else:
+        assert np.array_equal(back.array, labels.array)
+        assert back.geometry.same_grid(geometry)

@@ -105,18 +105,32 @@ def check_free(folder: str | Path) -> None:
             kind="exists",
         )
     with os_errors(folder):
+        remove_partial(folder, spare_running=True)
         there = next(parent for parent in folder.absolute().parents if parent.exists())
         probe = there / f".{folder.name}{_PARTIAL}-{os.getpid()}"
         probe.mkdir()
         probe.rmdir()
 
 
-def remove_partial(folder: str | Path) -> None:
-    """Remove what a killed process left of `folder`."""
+def remove_partial(folder: str | Path, *, spare_running: bool = False) -> None:
+    """Remove what killed processes left of `folder`; `spare_running`: not what a living one is writing."""
     folder = Path(folder).absolute()
     if folder.parent.is_dir():
         for left in folder.parent.glob(f".{_escaped(folder.name)}{_PARTIAL}-*"):
-            shutil.rmtree(left)
+            if not (spare_running and _is_running(left.name.rpartition("-")[2])):
+                shutil.rmtree(left)
+
+
+def _is_running(pid: str) -> bool:
+    if os.name != "posix" or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return int(pid) != os.getpid()
 
 
 def _escaped(name: str) -> str:

@@ -100,6 +100,7 @@ def export(folders: Sequence[str | Path], form: str, out: str | Path) -> dict:
         "out": str(out),
         "group": group,
         "added": added,
+        "failed_quality_test": [c.name for c in cases if not _passed(c)],
         "kept": kept,
         "cases": len(names),
     }
@@ -147,6 +148,10 @@ def _contents(out: Path, layout: Layout) -> tuple[list[str], list[str]]:
     ]
     organs = {json.loads(marker.read_text("utf-8"))["organ"] for marker in markers}
     return sorted(marker.stem for marker in markers), sorted(organs)
+
+
+def _passed(case: Case) -> bool:
+    return all(lesion["verdict"]["passed"] for lesion in case.provenance["lesions"])
 
 
 def _without_header(volume: Volume) -> Volume:

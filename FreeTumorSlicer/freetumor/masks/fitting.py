@@ -18,6 +18,7 @@ from freetumor.volume import Box, Geometry
 
 MAX_STRETCH = 1.2  # how far, in radii, the surface may move outwards to make up for what the organ cuts
 SIZE_TOLERANCE = 0.10  # of the diameter
+MINIMUM_OF_SHAPE = 0.82  # of the shape's volume must find room as it is, or it would take the organ's form
 MINIMUM_ANCHORED = 0.4  # share of an exophytic tumor that must lie in its organ
 _MAX_POINTS = 1_500_000
 
@@ -46,6 +47,8 @@ def fit(
         return None
     sub_values = _values(shape, centre, geometry, box)
     value = sub_values.mean(axis=-1)
+    if (free & (value <= 1.0)).sum() < MINIMUM_OF_SHAPE * wanted:
+        return None
     candidates = _component_nearest(free & (value <= MAX_STRETCH), value)
     if candidates is None or candidates.sum() < wanted:
         return None
@@ -54,7 +57,8 @@ def fit(
     inside = np.zeros(flat.size, bool)
     inside[chosen] = True
     inside = inside.reshape(box.shape)
-    if not _in_one_piece(inside):
+    inside = _main_part(inside)
+    if inside is None or _touches_end(inside, box, geometry):
         return None
     if anchor is not None and anchor(box)[inside].mean() < MINIMUM_ANCHORED:
         return None
@@ -135,7 +139,18 @@ def _component_nearest(mask: np.ndarray, value: np.ndarray) -> np.ndarray | None
     return parts == parts.flat[innermost]
 
 
-def _in_one_piece(inside: np.ndarray) -> bool:
-    """Whether stray voxels are at most 2 % of the lesion (26-neighbourhood)."""
+def _main_part(inside: np.ndarray) -> np.ndarray | None:
+    """The lesion without crumbs; None if they are more than 2 % of it (26-neighbourhood)."""
     parts, count = ndimage.label(inside, structure=np.ones((3, 3, 3)))
-    return count <= 1 or np.bincount(parts.ravel())[1:].max() >= 0.98 * inside.sum()
+    if count <= 1:
+        return inside
+    sizes = np.bincount(parts.ravel())[1:]
+    return parts == 1 + int(sizes.argmax()) if sizes.max() >= 0.98 * sizes.sum() else None
+
+
+def _touches_end(inside: np.ndarray, box: Box, geometry: Geometry) -> bool:
+    """Whether the lesion reaches the outermost voxels of the scan, where part of it would be cut off."""
+    held = Box.of(inside)
+    first = np.array(held.start) + box.start
+    last = np.array(held.stop) + box.start
+    return bool((first == 0).any() or (last == geometry.shape).any())

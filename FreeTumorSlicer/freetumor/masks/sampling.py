@@ -14,7 +14,7 @@ from freetumor.masks.fitting import (
     size_is_reachable,
 )
 from freetumor.masks.placement import OrganMap, allowed_in
-from freetumor.masks.shapes import sample_shape
+from freetumor.masks.shapes import Shape, sample_shape
 from freetumor.masks.tumor_mask import TumorMask, sphere_diameter
 from freetumor.organs.labels import OrganLabels
 from freetumor.volume import Geometry, Volume
@@ -23,6 +23,14 @@ _PLACES = 24  # places tried before a size is called too large
 _SHAPES = 8  # shapes tried at a given point
 _MAP_ERROR = 0.95  # what the organ's coarse map says, on the safe side
 _PROBES = 4  # shapes, each at one of the deepest places, probed for the largest size that fits
+
+
+class DoesNotFit(BadInput):
+    """No room for a tumor of this size; `largest_mm` is the largest that fits (0: none)."""
+
+    def __init__(self, expected: str, got: str, hint: str, *, largest_mm: float) -> None:
+        super().__init__(expected, got, hint, kind="does_not_fit")
+        self.largest_mm = largest_mm
 
 
 def sample_diameter(organ: Organ, size_class: str | None, rng: np.random.Generator) -> float:
@@ -60,44 +68,87 @@ def sample_mask(
     """
     organ, taken = labels.organ, taken or []
     _check_resolvable(diameter, labels.geometry)
-    if exophytic is None:
-        exophytic = bool(rng.random() < organ.exophytic)
-    at_border = bool(rng.random() < organ.subpleural) or exophytic
-    details = {"source": "sampled", "exophytic": exophytic, "placed": "at" if at else "sampled"}
-    allowed = allowed_in(ct, labels, taken, exophytic=exophytic)
-    anchor = labels.mask if exophytic else None
-    organ_map = OrganMap(ct, labels, taken, exophytic=exophytic)
     if at is not None:
         _check_in_organ(np.array(at), labels)
-        centres = np.array([at] * _SHAPES, dtype=float)
-    else:
-        centres = np.concatenate(
+    if exophytic and organ.polarity > 0:
+        name = organ.site.meaning.lower()
+        raise BadInput(
+            f"a tumor inside the {name}", "an exophytic one", "Leave --exophytic out.", kind="usage"
+        )
+    modes = [exophytic] if exophytic is not None else [bool(rng.random() < organ.exophytic)]
+    if exophytic is None and organ.exophytic > 0 and not modes[0]:
+        modes.append(True)  # what finds no room inside may find it by bulging out
+    largest = 0.0
+    for mode in modes:
+        found = _Search(ct, labels, taken, exophytic=mode).run(diameter, at, rng)
+        if isinstance(found, TumorMask):
+            return found
+        largest = max(largest, found)
+    raise _does_not_fit(diameter, largest, organ, at, bool(taken))
+
+
+class _Search:
+    """One way of looking for room: strictly inside the organ, or bulging out of it."""
+
+    def __init__(self, ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exophytic: bool) -> None:
+        self._labels, self._exophytic = labels, exophytic
+        self._map = OrganMap(ct, labels, taken, exophytic=exophytic)
+        self._fine = {
+            "geometry": labels.geometry,
+            "allowed": allowed_in(ct, labels, taken, exophytic=exophytic),
+            "anchor": labels.mask if exophytic else None,
+        }
+        self._coarse = {
+            "geometry": self._map.geometry,
+            "allowed": self._map.allows,
+            "anchor": self._map.anchors if exophytic else None,
+        }
+
+    def run(
+        self, diameter: float, at: tuple[float, float, float] | None, rng: np.random.Generator
+    ) -> TumorMask | float:
+        """A mask, or the largest diameter in mm that fits."""
+        organ = self._labels.organ
+        room = sphere_diameter(self._map.volume / (MINIMUM_ANCHORED if self._exophytic else 1.0))
+        details = {
+            "source": "sampled",
+            "exophytic": self._exophytic,
+            "placed": "sampled" if at is None else "at",
+        }
+        for centre in self._places(diameter, at, rng) if diameter <= room else ():
+            shape = sample_shape(organ.shapes, diameter, rng)
+            if self._map.resolves(diameter) and fit(shape, centre, **self._coarse) is None:
+                continue
+            mask = fit(shape, centre, **self._fine, details=details)
+            if mask is not None:
+                return mask
+        probes = self._map.deepest_centres(_PROBES) if at is None else np.array([at] * _PROBES, dtype=float)
+        sizes = [self._largest(sample_shape(organ.shapes, min(diameter, room), rng), c) for c in probes]
+        # The median: shapes differ in the room they need, and the size named should fit when asked for.
+        return float(np.median(sizes)) if sizes else 0.0
+
+    def _places(
+        self, diameter: float, at: tuple[float, float, float] | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        if at is not None:
+            return np.array([at] * _SHAPES, dtype=float)
+        organ = self._labels.organ
+        at_border = bool(rng.random() < organ.subpleural) or self._exophytic
+        return np.concatenate(
             [
-                organ_map.candidates(diameter, rng, _PLACES // 2, at_border=at_border),
-                organ_map.candidates(diameter, rng, _PLACES // 2, at_border=False),
+                self._map.candidates(diameter, rng, _PLACES // 2, at_border=at_border),
+                self._map.candidates(diameter, rng, _PLACES // 2, at_border=False),
+                # Last, the deepest places there are: what fits anywhere fits there.
+                self._map.deepest_centres(_SHAPES),
             ]
         )
-    room = sphere_diameter(organ_map.volume / (MINIMUM_ANCHORED if exophytic else 1.0))
-    coarse = {"geometry": organ_map.geometry, "allowed": organ_map.allows}
-    coarse["anchor"] = organ_map.anchors if exophytic else None
-    for centre in centres if diameter <= room else ():
-        shape = sample_shape(organ.shapes, diameter, rng)
-        if organ_map.resolves(diameter) and fit(shape, centre, **coarse) is None:
-            continue
-        mask = fit(shape, centre, labels.geometry, allowed, anchor=anchor, details=details)
-        if mask is not None:
-            return mask
-    probes = centres[:_PROBES] if at is not None else organ_map.deepest_centres(_PROBES)
-    sizes = []
-    for centre in probes:
-        shape = sample_shape(organ.shapes, min(diameter, room), rng)
-        largest = _MAP_ERROR * largest_that_fits(shape, centre, **coarse)
-        if not organ_map.resolves(largest):
-            small = shape.scaled(min(shape.diameter, 8.0 * max(organ_map.geometry.spacing)))
-            largest = largest_that_fits(small, centre, labels.geometry, allowed, anchor=anchor)
-        sizes.append(largest)
-    # The median: shapes differ in what room they need, and the size named should fit when it is asked for.
-    raise _does_not_fit(diameter, float(np.median(sizes)) if sizes else 0.0, organ, at, bool(taken))
+
+    def _largest(self, shape: Shape, centre: np.ndarray) -> float:
+        largest = _MAP_ERROR * largest_that_fits(shape, centre, **self._coarse)
+        if self._map.resolves(largest):
+            return largest
+        small = shape.scaled(min(shape.diameter, 8.0 * max(self._map.geometry.spacing)))
+        return largest_that_fits(small, centre, **self._fine)
 
 
 def _check_resolvable(diameter: float, geometry: Geometry) -> None:
@@ -136,16 +187,16 @@ def _check_in_organ(centre: np.ndarray, labels: OrganLabels) -> None:
 
 def _does_not_fit(
     diameter: float, largest: float, organ: Organ, at: tuple[float, float, float] | None, others: bool
-) -> BadInput:
+) -> DoesNotFit:
     where = "at this point" if at else f"in this {organ.site.meaning.lower()}"
     room = (
         f"the largest that fits {where} is {np.floor(largest * 10) / 10:.1f} mm"
         if largest >= 1
         else (f"nothing fits {where}")
     )
-    return BadInput(
+    return DoesNotFit(
         f"a tumor that fits {where}" + (" beside the other lesions" if others else ""),
         f"{diameter:.1f} mm; {room}",
         "Ask for less" + (", or another place." if at else "."),
-        kind="does_not_fit",
+        largest_mm=largest,
     )

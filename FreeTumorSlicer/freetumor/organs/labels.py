@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freetumor.anatomy import ORGANS, Organ
+from freetumor.anatomy import ORGANS, Organ, group_labels
 from freetumor.errors import BadInput
 from freetumor.volume import Box, Geometry, Volume
 
@@ -92,6 +92,8 @@ def organ_labels(
         organ_ids, lesion_ids = CONVENTIONS[convention](organ)
         source = convention
     read = OrganLabels(as_integers(labels), organ, organ_ids, lesion_ids, source)
+    if source == "freetumor":
+        _check_own_convention(read)
     _check_present(read)
     return read
 
@@ -141,9 +143,28 @@ def _is_one_of(array: np.ndarray, ids: Sequence[int]) -> np.ndarray:
     return np.isin(array, ids)
 
 
+def _check_own_convention(read: OrganLabels) -> None:
+    """Ids that the organ's group does not have tell a map of another convention."""
+    known = group_labels(read.organ.group)
+    held = np.unique(read.labels.array[tuple(slice(None, None, s) for s in _thinning(read.geometry))])
+    others = [int(v) for v in held if v not in known.values()]
+    if others:
+        ids = ", ".join(f"{value} {name}" for name, value in known.items() if value)
+        raise BadInput(
+            f"a label map in the freetumor convention ({ids})",
+            f"a map with other ids: {', '.join(map(str, others[:12]))}",
+            "Name its convention (--label-convention totalsegmentator) or the organ's ids (--organ-value N).",
+            kind="wrong_convention",
+        )
+
+
+def _thinning(geometry: Geometry) -> list[int]:
+    return [max(1, int(3.0 // s)) for s in geometry.spacing]
+
+
 def _check_present(read: OrganLabels) -> None:
     organ, geometry = read.organ, read.geometry
-    step = [max(1, int(3.0 // s)) for s in geometry.spacing]
+    step = _thinning(geometry)
     ml = read.strided(step).sum() * geometry.strided(step).voxel_volume / 1000.0
     ids = ", ".join(str(i) for i in read.organ_ids)
     if ml >= organ.minimum_ml:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was measured, what was expected, and in words why it matters if it failed."""
+    """One check: what was measured, what was expected, and if it failed the reason in words."""
 
     name: str
     passed: bool
@@ -15,6 +15,10 @@ class Finding:
     unit: str
     expected: str
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.passed:
+            object.__setattr__(self, "reason", "")  # a reason is a reason to reject
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,14 @@ class Evidence:
         return float(np.median(self.patch.hu[shell] if shell.any() else self.patch.hu))
 
     @cached_property
+    def level(self) -> float:
+        """Mean HU of the lesion's core."""
+        return float(self.after[self.core].mean())
+
+    @cached_property
     def contrast(self) -> float:
-        """Mean HU of the lesion minus the organ around it."""
-        return float(self.after[self.core].mean()) - self.organ_level
+        """HU of the lesion's core minus the organ around it."""
+        return self.level - self.organ_level
 
     @cached_property
     def noise(self) -> float:
@@ -72,10 +77,10 @@ def contrast(e: Evidence) -> Finding:
 
 
 def lesion_hu(e: Evidence) -> Finding:
-    """The lesion's median HU is one that tumors of the organ have."""
+    """The lesion's mean HU is one that tumors of the organ have."""
     low, high = e.patch.organ.lesion_hu
-    value = float(np.median(e.after[e.core]))
-    reason = f"the lesion's median is {value:.0f} HU, outside {low:g} to {high:g} HU"
+    value = e.level
+    reason = f"the lesion's mean is {value:.0f} HU, outside {low:g} to {high:g} HU"
     return Finding("lesion HU", low <= value <= high, value, "HU", f"{low:g} to {high:g}", reason)
 
 

@@ -17,7 +17,6 @@ from freetumor.job import Outcome
 from freetumor.report.preview import lesion_picture
 from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.provenance import NOTICE, lesion_record
-from freetumor.volume import Volume
 
 _WIDTH, _HEIGHT = 460, 170
 
@@ -68,11 +67,10 @@ def _views(section: Section) -> list[dict]:
     for lesion in synthesis.lesions:
         picture = io.BytesIO()
         lesion_picture(synthesis, lesion).save(picture, "PNG")
-        before = synthesis.ct.copy() if len(synthesis.lesions) > 1 else synthesis.ct
-        lesion.edit.undo(before)
-        patch = Patch.around(before, synthesis.labels, lesion.mask, 14.0)
-        lesion.edit.apply(before)
-        after = Volume(lesion.edit.after, patch.geometry, synthesis.ct.storage).hu()
+        synthesis.undo()
+        patch = Patch.around(synthesis.ct, synthesis.labels, lesion.mask, 14.0)
+        synthesis.redo()
+        after = synthesis.ct.hu(patch.box)
         views.append(
             {
                 "title": synthesis.labels.organ.title,

@@ -21,6 +21,11 @@ _MAX_LESIONS = 3
 def preview(synthesis: Synthesis, pixels: int = 240) -> Image.Image:
     """One row of tiles per plane and lesion (the first three lesions)."""
     blocks = [lesion_picture(synthesis, lesion, pixels) for lesion in synthesis.lesions[:_MAX_LESIONS]]
+    if len(synthesis.lesions) > len(blocks):
+        strip = Image.new("RGB", (blocks[0].width, _FOOT), _BACKGROUND)
+        said = f"{len(blocks)} of {len(synthesis.lesions)} lesions shown"
+        ImageDraw.Draw(strip).text((_GAP + 2, 3), said, _TEXT, _font(13))
+        blocks.append(strip)
     return stacked(blocks)
 
 
@@ -107,20 +112,13 @@ def _around(
         for a, v in zip(start, np.minimum(np.ceil(index.max(0)) + 2, ct.geometry.shape), strict=True)
     )
     box = Box(start, stop)
-    stored_before, mask = ct.array[box.slices].copy(), np.zeros(box.shape, np.float32)
-    for other in synthesis.lesions:
-        _overlay(stored_before, box, other.edit.before, other.edit.box)
-    _overlay(mask, box, lesion.mask.inside, lesion.mask.box)
-    geometry = ct.geometry.cropped(box)
-    return Volume(stored_before, geometry, ct.storage).hu(), ct.hu(box), mask, geometry
-
-
-def _overlay(target: np.ndarray, box: Box, source: np.ndarray, source_box: Box) -> None:
-    start = tuple(max(a, b) for a, b in zip(box.start, source_box.start, strict=True))
-    stop = tuple(min(a, b) for a, b in zip(box.stop, source_box.stop, strict=True))
-    common = Box(start, stop)
+    mask = np.zeros(box.shape, np.float32)
+    common = box.common(lesion.mask.box)
     if common.size:
-        target[common.within(box)] = source[common.within(source_box)]
+        mask[common.within(box)] = lesion.mask.inside[common.within(lesion.mask.box)]
+    geometry = ct.geometry.cropped(box)
+    before = Volume(synthesis.original(box), geometry, ct.storage).hu()
+    return before, ct.hu(box), mask, geometry
 
 
 def _rgb(levels: np.ndarray) -> np.ndarray:

@@ -25,6 +25,9 @@ EDIT_REACH_MM = 4.5  # no edit farther than this from the mask (the contract all
 _MEAN_BLEND = 0.85  # mean of B over the mask of a lesion of 30 mm
 _BORDER_MM = 1.8  # not yet the inside of a lesion
 _LEAST_FOR_GAIN = 60  # voxels; the noise of fewer cannot be measured
+_WALL_HU = -200.0  # from here on it is chest wall, mediastinum or a large vessel, not lung
+_GAP_MM = 3.5  # widest gap between a tumor at the pleura and the wall
+_RIM_HU = 60.0  # what a rim adds at most
 _CORE_FROM_MM = 15.0  # smaller lesions have no necrotic core
 
 
@@ -54,7 +57,8 @@ class ProceduralEngine:
         if look.keeps_bright:
             change = np.where((target - patch.hu) * patch.organ.polarity > 0, change, 0.0)
         # Beyond the organ's own border only towards the lesion's side: a bright lesion may meet the wall.
-        change = np.where(patch.beyond, np.maximum(change, 0.0) if patch.organ.polarity > 0 else 0.0, change)
+        outside = np.maximum(change, 0.0) if patch.organ.polarity > 0 else 0.0
+        change = np.where(patch.beyond, outside, change)
         residual = blend * filling * change
         residual[patch.outside_mm > EDIT_REACH_MM] = 0.0
         parameters = {
@@ -71,7 +75,11 @@ class ProceduralEngine:
 def soft_edge(patch: Patch, edge_mm: float) -> np.ndarray:
     """B: the mask's partial volume, blurred by `edge_mm` (sigma), ending at the organ's border. 0..1."""
     sigma = [edge_mm / s for s in patch.spacing]
-    blend = ndimage.gaussian_filter(patch.soft, sigma, mode="nearest", truncate=3.0)
+    soft = patch.soft
+    if patch.organ.polarity > 0:
+        gap = _gap_to_wall(patch)
+        soft = np.where(gap, np.float32(1.0), soft)
+    blend = ndimage.gaussian_filter(soft, sigma, mode="nearest", truncate=3.0)
     # A small lesion has no plateau: steepen its border until the mean over the mask is that of a large one.
     # The sine keeps B = 1/2 where it is, and the border's slope from reaching far into the lesion.
     blend = np.sin(np.pi / 2.0 * np.minimum(blend, 1.0)) ** 2
@@ -81,10 +89,23 @@ def soft_edge(patch: Patch, edge_mm: float) -> np.ndarray:
     if patch.organ.polarity > 0:
         # The border voxels of a dark organ are part wall: without them a dark seam would stay.
         region = ndimage.binary_dilation(region, ndimage.generate_binary_structure(3, 1) & _IN_PLANE)
-        return blend * region
+        return blend * (region | gap)
     # Border voxels of a soft organ are part fat: fade over them, or the label's staircase would show.
     faded = ndimage.gaussian_filter(region.astype(np.float32), [0.0, 0.8, 0.8], mode="nearest")
     return blend * np.clip(2.0 * faded - 1.0, 0.0, 1.0)
+
+
+def _gap_to_wall(patch: Patch) -> np.ndarray:
+    """Air between the mask and the wall of the lung that the organ's label leaves out, bool.
+
+    Labels of the lung end a voxel or more before the pleura; a tumor at the pleura touches it.
+    """
+    wall = (patch.hu > _WALL_HU) & ~patch.organ_mask
+    to_wall = ndimage.distance_transform_edt(~wall, sampling=patch.spacing)
+    near = (patch.outside_mm > 0) & (patch.outside_mm <= _GAP_MM) & (to_wall <= _GAP_MM)
+    # Between the two: not farther from mask and wall together than a gap is wide.
+    between = near & (patch.outside_mm + to_wall <= _GAP_MM + max(patch.spacing[1:]))
+    return between & ~wall
 
 
 _IN_PLANE = np.array([False, True, False])[:, None, None]
@@ -132,8 +153,8 @@ def _target(
     has_core = bool(has_core and diameter >= _CORE_FROM_MM)
     if has_rim:
         width = float(np.clip(0.1 * diameter, 1.2, 3.5))
-        # An incomplete rim on its way back to the organ's level and a little past it.
-        strength = -contrast * rng.uniform(0.6, 1.15) * np.clip(0.7 + 0.5 * slow, 0.0, 1.2)
+        # An incomplete rim that takes up contrast medium: brighter than the lesion in every organ.
+        strength = min(abs(contrast) * rng.uniform(1.0, 1.6), _RIM_HU) * np.clip(0.8 + 0.4 * slow, 0.0, 1.3)
         target += strength * np.exp(-0.5 * ((depth - width / 2.0) / (width / 2.0)) ** 2)
     if has_core:
         start = rng.uniform(0.35, 0.6) * float(depth.max())

@@ -1,6 +1,6 @@
 """Volume: array + geometry; reading, writing, checks. The first room of the pipeline."""
 
-from freetumor.volume.checks import check_ct, check_geometry, check_same_grid, resample_labels
+from freetumor.volume.checks import aligned, check_ct, check_geometry, check_same_grid, resample_labels
 from freetumor.volume.geometry import Box, Geometry
 from freetumor.volume.reading import read_volume
 from freetumor.volume.volume import Storage, Volume
@@ -11,6 +11,7 @@ __all__ = [
     "Geometry",
     "Storage",
     "Volume",
+    "aligned",
     "check_ct",
     "check_geometry",
     "check_output",

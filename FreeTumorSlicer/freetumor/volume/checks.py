@@ -114,10 +114,36 @@ def check_same_grid(ct: Volume, other: Volume, what: str, *, hint: str = "") -> 
     (first, last), (other_first, other_last) = corners
     got = (
         f"{other.geometry} from {_point(other_first)} to {_point(other_last)} (RAS mm) "
-        f"for the {what}{f' {other.name}' if other.name else ''}"
+        f"for {what}{f' {other.name}' if other.name else ''}"
     )
-    expected = f"a {what} on the CT's grid, {ct.geometry} from {_point(first)} to {_point(last)}"
+    expected = f"{what} on the CT's grid, {ct.geometry} from {_point(first)} to {_point(last)}"
     raise BadInput(expected, got, hint, kind="grid_mismatch")
+
+
+def aligned(labels: Volume, geometry: Geometry) -> Volume | None:
+    """`labels` with axes turned and flipped so that they lie on `geometry`; None if they are on another grid.
+
+    The same voxels in another order (a NIfTI file of a DICOM series, say) are the same grid: nothing is
+    resampled.
+    """
+    ours_to_theirs = np.linalg.inv(labels.geometry.affine) @ geometry.affine
+    turn = np.rint(ours_to_theirs[:3, :3])
+    if np.abs(turn).sum() != 3 or abs(np.linalg.det(turn)) != 1:
+        return None
+    # The affine has the order (i, j, k), arrays have (k, j, i).
+    turn = turn[::-1, ::-1]
+    array = labels.array.transpose([int(np.flatnonzero(turn[:, axis])[0]) for axis in range(3)])
+    signs = [turn[:, axis].sum() for axis in range(3)]
+    array = array[tuple(slice(None, None, int(sign)) for sign in signs)]
+    if array.shape != geometry.shape:
+        return None
+    # Where our first voxel lies in their grid must be the end that the flips started from.
+    first = labels.geometry.ras_to_index(geometry.index_to_ras(np.zeros(3)))
+    last = labels.geometry.ras_to_index(geometry.index_to_ras(np.array(geometry.shape) - 1))
+    ends = np.sort(np.stack([first, last]), axis=0)
+    if np.abs(ends - np.stack([np.zeros(3), np.array(labels.geometry.shape) - 1])).max() > 0.02:
+        return None
+    return Volume(np.ascontiguousarray(array), geometry, labels.storage, labels.name)
 
 
 def _point(ras: np.ndarray) -> str:

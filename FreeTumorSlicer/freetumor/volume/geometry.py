@@ -59,6 +59,13 @@ class Box:
             tuple(min(int(n), int(b + m)) for b, m, n in zip(self.stop, margin, shape, strict=True)),
         )
 
+    def common(self, other: Box) -> Box:
+        """The part that both boxes share; of size 0 if there is none."""
+        return Box(
+            tuple(max(a, b) for a, b in zip(self.start, other.start, strict=True)),
+            tuple(min(a, b) for a, b in zip(self.stop, other.stop, strict=True)),
+        )
+
     def within(self, outer: Box) -> tuple[slice, slice, slice]:
         """Slices of this box in an array that covers only `outer`."""
         return tuple(slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, outer.start, strict=True))

@@ -1,0 +1,41 @@
+"""Errors by kind, in words that say what to do next."""
+
+from slicer.i18n import tr as _
+
+
+def hintFor(kind: str) -> str:
+    """What the user can do about an error of `kind`; empty where the message itself says it."""
+    hints = {
+        "out_of_memory": _(
+            "Close other programs or volumes, crop the CT to the organ, or choose the device 'cpu'."
+        ),
+        "killed": _("Most often the memory was used up. Close other programs, or crop the CT to the organ."),
+        "missing_package": _("Install it in the module FreeTumor, section Set-up."),
+        "crashed": _("The log below holds the details. Please report it with the log."),
+        "rejected": _("Try another seed, size or place, or keep what fails the quality test."),
+        "not_hu": _("Choose a CT in Hounsfield units."),
+        "implausible_labels": _("Choose the labels of this very CT, and the organ they show."),
+        "os": _("Check that the folder exists, can be written and has room."),
+    }
+    return hints.get(kind, "")
+
+
+def titleOf(kind: str) -> str:
+    """A kind of error as a short title."""
+    titles = {
+        "out_of_memory": _("Not enough memory"),
+        "killed": _("The job was ended from outside"),
+        "missing_package": _("A package is missing"),
+        "crashed": _("The job failed"),
+        "rejected": _("Rejected by the quality test"),
+        "stopped": _("Stopped"),
+        "exists": _("It exists already"),
+        "disk_full": _("The disk is full"),
+        "os": _("A file could not be read or written"),
+    }
+    return titles.get(kind, _("Please check the input"))
+
+
+def explain(kind: str, message: str) -> str:
+    """Title, message and hint as one text."""
+    return " ".join(part for part in (f"{titleOf(kind)}:", message, hintFor(kind)) if part)

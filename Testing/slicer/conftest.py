@@ -1,0 +1,107 @@
+"""Fixtures for the modules in the host: one application, and for each test a clean scene."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HUB, SYNTH, SEGMENT = ROOT / "FreeTumorSlicer", ROOT / "FreeTumorSynth", ROOT / "FreeTumorSegment"
+PROBE = Path(__file__).parent / "hostprobe" / "HostProbe.py"
+sys.path.insert(0, str(ROOT / "Testing" / "SlicerHost"))
+
+import slicerhost  # noqa: E402 - the host is not an installed package
+from slicerhost import failures  # noqa: E402
+from slicerhost.util import messages as shown  # noqa: E402
+
+slicerhost.start()  # here already: test files import slicer, qt and ctk at their top, as modules do
+# Slicer puts all modules of an extension into one folder.
+sys.path[:0] = [str(folder) for folder in (HUB, SYNTH, SEGMENT)]
+
+
+@pytest.fixture(scope="session")
+def host():
+    """``slicer.app`` of the host."""
+    import slicer
+
+    return slicer.app
+
+
+@pytest.fixture(autouse=True)
+def nothing_fails_unseen():
+    """Exceptions in slots and observers fail the test, as do Qt's complaints about misuse."""
+    failures.install()
+    failures.clear()
+    yield
+    failures.check()
+
+
+@pytest.fixture
+def scene(host):
+    """An empty scene; emptied again afterwards."""
+    import slicer
+
+    slicer.mrmlScene.Clear(0)
+    yield slicer.mrmlScene
+    slicer.mrmlScene.Clear(0)
+    host.processEvents()
+
+
+@pytest.fixture
+def messages(host):
+    """What the user was shown: ``messages.texts()``; questions: ``messages.answer(False)``."""
+    shown.clear()
+    yield shown
+    shown.clear()
+
+
+def _loaded(path: Path):
+    module = slicerhost.loadModule(path)
+    try:
+        panel = module.widgetRepresentation()
+        panel.enter()
+        yield panel.self()
+        panel.exit()
+    finally:
+        slicerhost.unloadModule(module.name)
+
+
+@pytest.fixture
+def probe(scene):
+    """The host's own small module: its widget object."""
+    yield from _loaded(PROBE)
+
+
+@pytest.fixture
+def hub(scene):
+    """Module FreeTumor: its widget object."""
+    yield from _loaded(HUB / "FreeTumorSlicer.py")
+
+
+@pytest.fixture
+def synth(scene):
+    """Module FreeTumor Synth: its widget object."""
+    yield from _loaded(SYNTH / "FreeTumorSynth.py")
+
+
+@pytest.fixture
+def segment(scene):
+    """Module FreeTumor Segment: its widget object."""
+    yield from _loaded(SEGMENT / "FreeTumorSegment.py")
+
+
+@pytest.fixture
+def sampleVolume(scene, phantom):
+    """The phantom's CT as a node of the scene."""
+    import slicer
+    import vtk
+
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Phantom CT")
+    slicer.util.updateVolumeFromArray(node, phantom.ct.array)
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(phantom.ct.geometry.affine.ravel())
+    node.SetIJKToRASMatrix(matrix)
+    node.CreateDefaultDisplayNodes()
+    return node
