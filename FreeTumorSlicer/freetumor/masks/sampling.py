@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from freetumor.anatomy import Organ
@@ -21,6 +23,7 @@ from freetumor.volume import Geometry, Volume
 
 _PLACES = 24  # places tried before a size is called too large
 _SHAPES = 8  # shapes tried at a given point
+_LARGE_MM = 40.0  # from here on the organ's coarse map is asked before the CT's grid
 _MAP_ERROR = 0.95  # what the organ's coarse map says, on the safe side
 _PROBES = 4  # shapes, each at one of the deepest places, probed for the largest size that fits
 
@@ -91,17 +94,24 @@ class _Search:
     """One way of looking for room: strictly inside the organ, or bulging out of it."""
 
     def __init__(self, ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exophytic: bool) -> None:
-        self._labels, self._exophytic = labels, exophytic
-        self._map = OrganMap(ct, labels, taken, exophytic=exophytic)
+        self._ct, self._labels, self._taken, self._exophytic = ct, labels, taken, exophytic
         self._fine = {
             "geometry": labels.geometry,
             "allowed": allowed_in(ct, labels, taken, exophytic=exophytic),
             "anchor": labels.mask if exophytic else None,
         }
-        self._coarse = {
+
+    @cached_property
+    def _map(self) -> OrganMap:
+        # Made when it is needed: at a given point most sizes are tried on the CT's grid at once.
+        return OrganMap(self._ct, self._labels, self._taken, exophytic=self._exophytic)
+
+    @cached_property
+    def _coarse(self) -> dict:
+        return {
             "geometry": self._map.geometry,
             "allowed": self._map.allows,
-            "anchor": self._map.anchors if exophytic else None,
+            "anchor": self._map.anchors if self._exophytic else None,
         }
 
     def run(
@@ -109,7 +119,8 @@ class _Search:
     ) -> TumorMask | float:
         """A mask, or the largest diameter in mm that fits."""
         organ = self._labels.organ
-        room = sphere_diameter(self._map.volume / (MINIMUM_ANCHORED if self._exophytic else 1.0))
+        large = diameter >= _LARGE_MM
+        room = self._room() if large or at is None else np.inf
         details = {
             "source": "sampled",
             "exophytic": self._exophytic,
@@ -117,15 +128,20 @@ class _Search:
         }
         for centre in self._places(diameter, at, rng) if diameter <= room else ():
             shape = sample_shape(organ.shapes, diameter, rng)
-            if self._map.resolves(diameter) and fit(shape, centre, **self._coarse) is None:
+            if large and self._map.resolves(diameter) and fit(shape, centre, **self._coarse) is None:
                 continue
             mask = fit(shape, centre, **self._fine, details=details)
             if mask is not None:
                 return mask
         probes = self._map.deepest_centres(_PROBES) if at is None else np.array([at] * _PROBES, dtype=float)
-        sizes = [self._largest(sample_shape(organ.shapes, min(diameter, room), rng), c) for c in probes]
+        upper = min(diameter, self._room())
+        sizes = [self._largest(sample_shape(organ.shapes, upper, rng), c) for c in probes]
         # The median: shapes differ in the room they need, and the size named should fit when asked for.
         return float(np.median(sizes)) if sizes else 0.0
+
+    def _room(self) -> float:
+        """No tumor is larger than this, in mm: the whole free organ, and what may bulge out of it."""
+        return sphere_diameter(self._map.volume / (MINIMUM_ANCHORED if self._exophytic else 1.0))
 
     def _places(
         self, diameter: float, at: tuple[float, float, float] | None, rng: np.random.Generator
