@@ -14,7 +14,7 @@ from freetumor.organs import OrganLabels, check_convention, label_organ, organ_l
 from freetumor.pipeline import Progress, Request, Synthesis, synthesize
 from freetumor.synthesis import engine
 from freetumor.synthesis.provenance import lesion_record
-from freetumor.volume import Volume, aligned, check_ct, check_same_grid, read_volume, resample_labels
+from freetumor.volume import Volume, check_ct, check_same_grid, on_grid, read_volume, resample_labels
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def run(job: Job, progress: Progress = lambda message, share: None) -> Outcome:
     ct = read_volume(job.ct, series=job.series)
     check_ct(ct, assume_hu=job.request.assume_hu)
     labels = read_labels(job, ct)
-    mask = on_grid(read_volume(job.mask), ct) if job.mask else None
+    mask = on_grid(read_volume(job.mask), ct.geometry) if job.mask else None
     clock.lap("read")
     progress("hashing", 0.3)
     hashes = {"ct": ct.fingerprint(), "labels": labels.labels.fingerprint()}
@@ -97,19 +97,11 @@ def read_labels(job: Job, ct: Volume) -> OrganLabels:
     row = organ(job.organ)
     if job.labels is None:
         return organ_labels(label_organ(ct, row), row)
-    labels = on_grid(read_volume(job.labels), ct)
+    labels = on_grid(read_volume(job.labels), ct.geometry)
     if job.resample_labels and not ct.geometry.same_grid(labels.geometry):
         labels = resample_labels(labels, ct.geometry)
     check_same_grid(ct, labels, "the label map", hint="Add --resample-labels to resample it.")
     return organ_labels(labels, row, convention=job.label_convention, values=job.organ_values)
-
-
-def on_grid(labels: Volume, ct: Volume) -> Volume:
-    """`labels` in the CT's order of voxels, if they are the same voxels in another order."""
-    if ct.geometry.same_grid(labels.geometry):
-        return labels
-    turned = aligned(labels, ct.geometry)
-    return labels if turned is None else turned
 
 
 def parse_point(text: str) -> tuple[float, float, float]:

@@ -4,7 +4,7 @@ from freetumor.anatomy import organ as organRow
 from freetumor.errors import BadInput
 from freetumor.job import parse_ids
 from freetumor.organs import LABELERS, OrganLabels, organ_labels
-from freetumor.volume import Volume
+from freetumor.volume import Volume, on_grid
 from FreeTumorSlicerLib.volumes import geometryOfNode, labelsFromSegmentation, volumeFromNode
 from slicer.i18n import tr as _
 
@@ -109,8 +109,8 @@ def organVolume(parameters) -> tuple:
     if parameters.organSource != LABEL_MAP:
         labels = labelsFromSegmentation(parameters.organSegmentation, [parameters.organSegmentID], ct)
         return labels, {"organ_values": [1]}
-    labels = volumeFromNode(parameters.organLabelMap)
     geometry = geometryOfNode(ct)
+    labels = on_grid(volumeFromNode(parameters.organLabelMap), geometry)
     if not labels.geometry.same_grid(geometry):
         raise BadInput(
             _("a label map on the grid of the CT ({grid})").format(grid=geometry),

@@ -51,6 +51,19 @@ def test_a_correction_becomes_the_next_version_and_the_original_stays_byte_for_b
     assert [int(label.read(n).array[0, 0, 0]) for n in (0, 1, 2)] == [1, 2, 3]
 
 
+def test_a_correction_whose_slices_come_in_another_order_is_saved_in_the_originals(case):
+    # Slicer turns left-handed grids round when it reads a scene.
+    array = np.arange(np.prod(GRID.shape), dtype=np.uint16).reshape(GRID.shape) % 251
+    turned = GRID.affine.copy()
+    turned[:3, 3] += turned[:3, 2] * (GRID.shape[0] - 1)
+    turned[:3, 2] *= -1
+    other = Volume(array[::-1].astype(np.uint8), Geometry(GRID.shape, turned))
+    version = PseudoLabel(case).save(other, author="Ada")
+    saved = read_volume(version.path)
+    assert saved.geometry.same_grid(GRID)
+    assert np.array_equal(saved.array, array)
+
+
 def test_original_and_versions_are_read_only_files(case):
     version = PseudoLabel(case).save(label_map(2), author="Ada")
     assert not mode(case / "labels.nii.gz") & 0o222

@@ -10,7 +10,7 @@ import numpy as np
 from freetumor.anatomy import ORGANS, Organ
 from freetumor.errors import BadInput
 from freetumor.organs.labels import CONVENTIONS, as_integers, check_convention
-from freetumor.volume import Volume, check_same_grid, resample_labels
+from freetumor.volume import Volume, check_same_grid, on_grid, resample_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,7 @@ def import_labels(
     translation = _translation(organ, convention, organ_values, lesion_values)
     source = as_integers(source)
     if ct is not None:
+        source = on_grid(source, ct.geometry)
         if resample and not ct.geometry.same_grid(source.geometry):
             source = resample_labels(source, ct.geometry)
         hint = "Allow resampling, or choose the CT that it was made on."

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from freetumor.cases.case import LABELS, os_errors, write_json
 from freetumor.errors import BadInput
-from freetumor.volume import Volume, check_same_grid, read_volume, write_volume
+from freetumor.volume import Volume, check_same_grid, on_grid, read_volume, write_volume
 
 STATUSES = ("open", "approved", "flagged")
 _SUFFIX = ".nii.gz"
@@ -121,6 +121,7 @@ class PseudoLabel:
         author = _checked_author(author)
         base = self.latest() if based_on is None else self.version(based_on)
         original = read_volume(self.original)
+        labels = on_grid(labels, original.geometry)
         check_same_grid(original, labels, "the corrected label map", hint="Correct it on the CT of its case.")
         self._protect_original()
         partial = self.original.with_name(f".{self._stem}.new-{os.getpid()}{_SUFFIX}")

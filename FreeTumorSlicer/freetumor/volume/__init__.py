@@ -1,6 +1,13 @@
 """Volume: array + geometry; reading, writing, checks. The first room of the pipeline."""
 
-from freetumor.volume.checks import aligned, check_ct, check_geometry, check_same_grid, resample_labels
+from freetumor.volume.checks import (
+    aligned,
+    check_ct,
+    check_geometry,
+    check_same_grid,
+    on_grid,
+    resample_labels,
+)
 from freetumor.volume.geometry import Box, Geometry
 from freetumor.volume.reading import read_volume
 from freetumor.volume.volume import Storage, Volume
@@ -16,6 +23,7 @@ __all__ = [
     "check_geometry",
     "check_output",
     "check_same_grid",
+    "on_grid",
     "read_volume",
     "resample_labels",
     "write_volume",

@@ -120,6 +120,14 @@ def check_same_grid(ct: Volume, other: Volume, what: str, *, hint: str = "") -> 
     raise BadInput(expected, got, hint, kind="grid_mismatch")
 
 
+def on_grid(labels: Volume, geometry: Geometry) -> Volume:
+    """`labels` in the order of voxels of `geometry`, if they are the same voxels; else as they are."""
+    if geometry.same_grid(labels.geometry):
+        return labels
+    turned = aligned(labels, geometry)
+    return labels if turned is None else turned
+
+
 def aligned(labels: Volume, geometry: Geometry) -> Volume | None:
     """`labels` with axes turned and flipped so that they lie on `geometry`; None if they are on another grid.
 
