@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from freetumor.masks import TumorMask, sample_mask
 from freetumor.organs import OrganLabels
 from freetumor.pipeline import JUDGE_CONTEXT_MM, LesionRandom
-from freetumor.synthesis import Edit, Patch, Residual, Style, compose, engine
+from freetumor.synthesis import Edit, Patch, Style, compose
+from freetumor.synthesis import engine as engine_of
 from freetumor.volume import Volume
 
 
@@ -33,11 +34,11 @@ class LivePreview:
     """
 
     def __init__(self, ct: Volume, labels: OrganLabels, engine: str = "procedural") -> None:
-        self._ct, self._labels, self._engine_name = ct, labels, engine
+        self._ct, self._labels, self._engine = ct, labels, engine_of(engine)
         self._step: LiveStep | None = None
         self._key: tuple | None = None
         self._patch: Patch | None = None
-        self._residuals: dict[tuple, Residual] = {}
+        self._maps: dict = {}  # of the organ, which stays the same
 
     @property
     def step(self) -> LiveStep | None:
@@ -62,9 +63,8 @@ class LivePreview:
         """
         self.reset()
         key = (diameter, None if at is None else tuple(at), seed, exophytic)
-        maker = engine(self._engine_name)
         if key != self._key:
-            self._key, self._residuals = None, {}
+            self._key = None
             mask = sample_mask(
                 self._ct,
                 self._labels,
@@ -72,14 +72,14 @@ class LivePreview:
                 LesionRandom.of(seed, self._labels.organ).mask,
                 at=None if at is None else tuple(float(c) for c in at),
                 exophytic=exophytic,
+                maps=self._maps,
             )
-            self._patch = Patch.around(self._ct, self._labels, mask, max(maker.context_mm, JUDGE_CONTEXT_MM))
+            context = max(self._engine.context_mm, JUDGE_CONTEXT_MM)
+            self._patch = Patch.around(self._ct, self._labels, mask, context)
             self._key = key
-        style = Style(contrast, rim, core)
-        if style not in self._residuals:
-            look = LesionRandom.of(seed, self._labels.organ).look
-            self._residuals[style] = maker.residual(self._patch, look, style)
-        edit = compose(self._ct, self._patch, self._residuals[style].hu)
+        look = LesionRandom.of(seed, self._labels.organ).look
+        residual = self._engine.residual(self._patch, look, Style(contrast, rim, core))
+        edit = compose(self._ct, self._patch, residual.hu)
         edit.apply(self._ct)
         self._step = LiveStep(self._patch.mask, edit)
         return self._step

@@ -34,12 +34,12 @@ def main() -> None:
             "place": [{"at": at + k} for k in (0.5, 1.0, 1.5, 2.0, -1.0)],
             "contrast": [{"contrast": darker * c} for c in (20.0, 30.0, 40.0, 50.0, 60.0)],
             "seed": [{"seed": SEED + k} for k in range(1, 6)],
+            "size 40": [{"diameter": d} for d in (36.0, 38.0, 40.0, 42.0, 44.0)],
         }
         for slider, steps in drags.items():
             preview.update(diameter=20.0, at=at, seed=SEED)
-            times = [
-                _milliseconds(preview, {"diameter": 20.0, "at": at, "seed": SEED} | step) for step in steps
-            ]
+            start = {"diameter": 20.0, "at": at, "seed": SEED}
+            times = [_milliseconds(preview, start | step) for step in steps]
             print(f"{name:<10}{slider:<10}{statistics.median(times):>10.0f}{max(times):>10.0f}")
         preview.reset()
 

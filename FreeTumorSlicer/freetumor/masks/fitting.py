@@ -45,25 +45,27 @@ def fit(
     free = allowed(box)
     if wanted < 1 or free.sum() < wanted:
         return None
-    sub_values = _values(shape, centre, geometry, box)
-    value = sub_values.mean(axis=-1)
-    if (free & (value <= 1.0)).sum() < MINIMUM_OF_SHAPE * wanted:
+    sub_values = _values(shape, centre, geometry, box, free)
+    value = np.full(box.shape, np.inf, np.float32)
+    value[free] = sub_values.mean(axis=-1)
+    if (value <= 1.0).sum() < MINIMUM_OF_SHAPE * wanted:
         return None
-    candidates = _component_nearest(free & (value <= MAX_STRETCH), value)
+    candidates = _component_nearest(value <= MAX_STRETCH, value)
     if candidates is None or candidates.sum() < wanted:
         return None
-    flat = np.where(candidates, value, np.inf).ravel()
-    chosen = np.argsort(flat, kind="stable")[:wanted]
-    inside = np.zeros(flat.size, bool)
-    inside[chosen] = True
-    inside = inside.reshape(box.shape)
+    places = np.flatnonzero(candidates)
+    flat = value.ravel()
+    chosen = places[np.argsort(flat[places], kind="stable")[:wanted]]
+    inside = np.zeros(box.shape, bool)
+    inside.ravel()[chosen] = True
     inside = _main_part(inside)
     if inside is None or _touches_end(inside, box, geometry):
         return None
     if anchor is not None and anchor(box)[inside].mean() < MINIMUM_ANCHORED:
         return None
     level = max(float(flat[chosen[-1]]), 1e-3)
-    soft = ((sub_values <= level).mean(axis=-1) * free).astype(np.float32)
+    soft = np.zeros(box.shape, np.float32)
+    soft[free] = (sub_values <= level).mean(axis=-1, dtype=np.float32)
     tight = Box.of(inside | (soft > 0))
     absolute = Box(
         tuple(a + b for a, b in zip(box.start, tight.start, strict=True)),
@@ -108,8 +110,8 @@ def _reach_box(shape: Shape, centre: np.ndarray, geometry: Geometry) -> Box:
     )
 
 
-def _values(shape: Shape, centre: np.ndarray, geometry: Geometry, box: Box) -> np.ndarray:
-    """Values of the shape at sub-points of every voxel: float32, (k, j, i, points)."""
+def _values(shape: Shape, centre: np.ndarray, geometry: Geometry, box: Box, free: np.ndarray) -> np.ndarray:
+    """Values of the shape at sub-points of the voxels `free`: float32, (voxels, points)."""
     fine = max(0.5, shape.diameter / 16.0)
     parts = [int(np.clip(np.ceil(s / fine), 1, 6)) for s in geometry.spacing]
     while box.size * np.prod(parts) > _MAX_POINTS and max(parts) > 1:
@@ -117,16 +119,13 @@ def _values(shape: Shape, centre: np.ndarray, geometry: Geometry, box: Box) -> n
     offsets = np.stack(
         np.meshgrid(*[(np.arange(p) + 0.5) / p - 0.5 for p in parts], indexing="ij"), axis=-1
     ).reshape(-1, 3)
-    grid = np.stack(
-        np.meshgrid(*[np.arange(a, b) for a, b in zip(box.start, box.stop, strict=True)], indexing="ij"),
-        axis=-1,
-    )
+    grid = np.argwhere(free) + box.start
     # Affine maps are linear: voxel centres and offsets are turned into mm separately and added up.
     centres_mm = (geometry.index_to_ras(grid) - centre).astype(np.float32)
     offsets_mm = (geometry.index_to_ras(offsets) - geometry.index_to_ras(np.zeros(3))).astype(np.float32)
-    values = np.empty((*box.shape, len(offsets)), np.float32)
+    values = np.empty((len(grid), len(offsets)), np.float32)
     for n, offset in enumerate(offsets_mm):
-        values[..., n] = shape.value(centres_mm + offset)
+        values[:, n] = shape.value(centres_mm + offset)
     return values
 
 

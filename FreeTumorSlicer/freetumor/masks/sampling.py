@@ -53,6 +53,7 @@ def sample_mask(
     at: tuple[float, float, float] | None = None,
     exophytic: bool | None = None,
     taken: list[TumorMask] | None = None,
+    maps: dict[bool, OrganMap] | None = None,
 ) -> TumorMask:
     """A tumor mask of `diameter` mm (equivalent sphere) in the organ.
 
@@ -64,12 +65,14 @@ def sample_mask(
         at: centre in RAS mm; None samples a place inside the organ.
         exophytic: may the tumor bulge into the fat around the organ; None draws it from the organ's row.
         taken: lesions placed before; the new one keeps a gap to them and to real lesions.
+        maps: the organ's maps from an earlier call with the same `ct`, `labels` and `taken`, added to
+            here; they are most of the work for a large tumor.
 
     Raises:
         BadInput: the point lies outside the organ, or the size does not fit there (the message names
             the largest that does) or is below what the grid can resolve.
     """
-    organ, taken = labels.organ, taken or []
+    organ, taken, maps = labels.organ, taken or [], {} if maps is None else maps
     _check_resolvable(diameter, labels.geometry)
     if at is not None:
         _check_in_organ(np.array(at), labels)
@@ -83,7 +86,7 @@ def sample_mask(
         modes.append(True)  # what finds no room inside may find it by bulging out
     largest = 0.0
     for mode in modes:
-        found = _Search(ct, labels, taken, exophytic=mode).run(diameter, at, rng)
+        found = _Search(ct, labels, taken, maps, exophytic=mode).run(diameter, at, rng)
         if isinstance(found, TumorMask):
             return found
         largest = max(largest, found)
@@ -93,18 +96,31 @@ def sample_mask(
 class _Search:
     """One way of looking for room: strictly inside the organ, or bulging out of it."""
 
-    def __init__(self, ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exophytic: bool) -> None:
-        self._ct, self._labels, self._taken, self._exophytic = ct, labels, taken, exophytic
+    def __init__(
+        self,
+        ct: Volume,
+        labels: OrganLabels,
+        taken: list[TumorMask],
+        maps: dict[bool, OrganMap],
+        *,
+        exophytic: bool,
+    ) -> None:
+        self._ct, self._labels, self._taken, self._maps = ct, labels, taken, maps
+        self._exophytic = exophytic
         self._fine = {
             "geometry": labels.geometry,
             "allowed": allowed_in(ct, labels, taken, exophytic=exophytic),
             "anchor": labels.mask if exophytic else None,
         }
 
-    @cached_property
+    @property
     def _map(self) -> OrganMap:
         # Made when it is needed: at a given point most sizes are tried on the CT's grid at once.
-        return OrganMap(self._ct, self._labels, self._taken, exophytic=self._exophytic)
+        if self._exophytic not in self._maps:
+            self._maps[self._exophytic] = OrganMap(
+                self._ct, self._labels, self._taken, exophytic=self._exophytic
+            )
+        return self._maps[self._exophytic]
 
     @cached_property
     def _coarse(self) -> dict:

@@ -7,8 +7,12 @@ the median absolute deviation, which is blind to the few voxels on edges and ves
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import fft, ndimage
+
+from freetumor.volume import Box
 
 _LAPLACIAN = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], np.float32)[None] / 6.0
 _MAD_TO_SIGMA = 1.4826
@@ -16,32 +20,24 @@ _LOCAL = (1, 7, 7)
 _SPECTRUM = 2.5  # whole noise over its finest part, at most: smooth reconstruction kernels
 _LAGS = (2, 8, 8)  # voxels over which noise is correlated
 _LEAST_CALM = 200  # voxels; fewer give no autocovariance
+_HALVINGS = 7  # of the interval of the three taps' share
 
 
 def noise_sigma(hu: np.ndarray, where: np.ndarray) -> float:
     """Noise (standard deviation, HU) of `hu` at the voxels `where`; both (k, j, i). 0 if there are none."""
-    values = ndimage.convolve(hu, _LAPLACIAN, mode="nearest")[where]
-    if values.size == 0:
-        return 0.0
-    return float(_MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
-
-
-def total_noise_sigma(hu: np.ndarray, where: np.ndarray) -> float:
-    """Noise over most of its spectrum (standard deviation, HU): the lower quartile of the local spread.
-
-    The quietest quarter of the in-plane neighbourhoods around `where` is free of vessels and edges.
-    """
     if not where.any():
         return 0.0
-    centred = hu - np.float32(np.median(hu[where]))
-    mean = ndimage.uniform_filter(centred, _LOCAL, mode="nearest")
-    square = ndimage.uniform_filter(centred * centred, _LOCAL, mode="nearest")
-    spread = np.sqrt(np.maximum(square - mean * mean, 0.0))[where]
-    return float(np.percentile(spread, 25))
+    # Only the box of the voxels, and what the Laplacian sees beside it.
+    box = Box.of(where)
+    outer = box.grown((0, 1, 1), hu.shape)
+    values = ndimage.convolve(hu[outer.slices], _LAPLACIAN, mode="nearest")[where[outer.slices]]
+    return _spread(values - np.median(values))
 
 
-def scan_noise(hu: np.ndarray, where: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """The scan's noise on a patch as it would be were all of it organ at `level`.
+def scan_noise(
+    hu: np.ndarray, where: np.ndarray, level: float, finest: float, box: Box, rng: np.random.Generator
+) -> np.ndarray:
+    """The scan's noise in `box` of a patch as it would be were all of it organ at `level`.
 
     Where the tissue is at the organ's level the noise is the scan's own, voxel by voxel. What stands out
     by more than noise can (vessels, a kidney's cortex, the organ's border) is structure; there the noise is
@@ -50,82 +46,115 @@ def scan_noise(hu: np.ndarray, where: np.ndarray, level: float, rng: np.random.G
     Args:
         hu: the patch, float32 HU, (k, j, i).
         where: the surrounding organ, bool: where the noise is measured.
-        level: the organ's median HU.
+        level: the organ's median HU. finest: :func:`noise_sigma` there.
+        box: the part of the patch that the noise is wanted for.
         rng: chance for the noise drawn anew.
 
     Returns:
-        float32, (k, j, i), mean about 0.
+        float32, (k, j, i), on `box`; mean about 0.
     """
-    finest = noise_sigma(hu, where)
-    # Fatty lobules or bronchioles everywhere look like noise to the local spread, but not to the Laplacian.
-    sigma = max(min(total_noise_sigma(hu, where), _SPECTRUM * finest), 1.0)
     centred = hu - np.float32(level)
     mean = ndimage.uniform_filter(centred, _LOCAL, mode="nearest")
     square = ndimage.uniform_filter(centred * centred, _LOCAL, mode="nearest")
-    busy = (square - mean * mean) / sigma**2
-    spread = _MAD_TO_SIGMA * float(np.median(np.abs(mean[where]))) if where.any() else sigma
+    variance = np.maximum(square - mean * mean, 0.0)
+    # The quietest quarter of the in-plane neighbourhoods is free of vessels and edges. Fatty lobules or
+    # bronchioles everywhere look like noise to the local spread, but not to the Laplacian.
+    quiet = float(np.sqrt(np.percentile(variance[where], 25))) if where.any() else 0.0
+    sigma = max(min(quiet, _SPECTRUM * finest), 1.0)
+    calm = where & (variance < 2.0 * sigma**2) & (np.abs(centred - mean) < 3.5 * sigma)
+    drawn = _drawn(_covariance(centred - mean, calm, sigma), finest, box.shape, rng)
+    spread = _spread(mean[where]) if where.any() else sigma
+    own = _own_share(centred[box.slices], mean[box.slices], variance[box.slices], sigma, spread)
+    return (own * centred[box.slices] + np.sqrt(1.0 - own**2) * drawn).astype(np.float32)
+
+
+def _spread(values: np.ndarray) -> float:
+    """Standard deviation of `values` around 0 by their median size."""
+    return _MAD_TO_SIGMA * float(np.median(np.abs(values)))
+
+
+def _own_share(
+    centred: np.ndarray, mean: np.ndarray, variance: np.ndarray, sigma: float, spread: float
+) -> np.ndarray:
+    """Share of each voxel's own deviation that is noise, 0..1: less where it is structure."""
     spread = min(max(spread, 0.25 * sigma), sigma)
-    structure = np.maximum((busy - 2.0) / 3.0, (np.abs(mean) / spread - 1.5) / 1.5)
-    drawn_share = _smooth_step(ndimage.uniform_filter(np.clip(structure, 0.0, 1.0), _LOCAL, mode="nearest"))
-    own_share = np.where(np.abs(centred) < 4.0 * sigma, 1.0 - drawn_share, 0.0)
-    calm = where & (busy < 2.0) & (np.abs(centred - mean) < 3.5 * sigma)
-    drawn = _soften(_draw_like(centred - mean, calm, sigma, rng), finest)
-    return (own_share * centred + np.sqrt(1.0 - own_share**2) * drawn).astype(np.float32)
+    structure = np.maximum((variance / sigma**2 - 2.0) / 3.0, (np.abs(mean) / spread - 1.5) / 1.5)
+    structure = ndimage.uniform_filter(np.clip(structure, 0.0, 1.0), _LOCAL, mode="nearest")
+    smooth_step = structure * structure * (3.0 - 2.0 * structure)
+    return np.where(np.abs(centred) < 4.0 * sigma, 1.0 - smooth_step, 0.0)
 
 
-def _smooth_step(share: np.ndarray) -> np.ndarray:
-    return share * share * (3.0 - 2.0 * share)
-
-
-def _draw_like(noise: np.ndarray, calm: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """A Gaussian field with the autocovariance that `noise` has on the voxels `calm`.
+def _covariance(noise: np.ndarray, calm: np.ndarray, sigma: float) -> np.ndarray:
+    """Autocovariance of `noise` on the voxels `calm` at lags -r..r of :data:`_LAGS`, tapered to 0 there.
 
     The autocovariance of the masked field, over that of the mask, is the standard estimate for gaps in a
-    stationary field; its Fourier transform is the power spectrum (Wiener-Khinchin). With too few calm
-    voxels the field is white, of standard deviation `sigma` (HU).
+    stationary field. Too few calm voxels tell no more than white noise of standard deviation `sigma` (HU).
     """
+    covariance = np.zeros([2 * r + 1 for r in _LAGS])
     if calm.sum() < _LEAST_CALM:
-        white = rng.standard_normal(noise.shape, dtype=np.float32)
-        return white * np.float32(sigma)
-    shape = [fft.next_fast_len(n + r, real=True) for n, r in zip(noise.shape, _LAGS, strict=True)]
+        covariance[_LAGS] = sigma**2
+        return covariance
+    box = Box.of(calm)
+    noise, calm = noise[box.slices], calm[box.slices]
     weight = calm.astype(np.float32)
     values = np.where(calm, noise - noise[calm].mean(), 0.0).astype(np.float32)
+    shape = [fft.next_fast_len(n + r, real=True) for n, r in zip(noise.shape, _LAGS, strict=True)]
 
-    def autocovariance(field: np.ndarray) -> np.ndarray:
-        return fft.irfftn(np.abs(fft.rfftn(field, shape)) ** 2, shape)
+    def products(field: np.ndarray) -> np.ndarray:
+        spectrum = fft.rfftn(field, shape)
+        sums = fft.irfftn(spectrum.real**2 + spectrum.imag**2, shape)
+        return sums[np.ix_(*[np.arange(-r, r + 1) for r in _LAGS])]
 
-    pairs = autocovariance(weight)
-    covariance = np.where(pairs > 0.02 * pairs.flat[0], autocovariance(values) / np.maximum(pairs, 1.0), 0.0)
+    pairs = products(weight)
+    enough = pairs > 0.02 * pairs[_LAGS]
+    covariance[enough] = (products(values) / np.maximum(pairs, 1.0))[enough]
     for axis, reach in enumerate(_LAGS):
-        lag = np.minimum(np.arange(shape[axis]), shape[axis] - np.arange(shape[axis]))
-        taper = np.where(lag <= reach, np.cos(np.pi / 2.0 * lag / (reach + 1.0)) ** 2, 0.0)
+        taper = np.cos(np.pi / 2.0 * np.arange(-reach, reach + 1) / (reach + 1.0)) ** 2
         covariance *= taper.reshape([-1 if a == axis else 1 for a in range(3)])
-    power = np.maximum(fft.rfftn(covariance).real, 0.0)
-    padded = rng.standard_normal(shape, dtype=np.float32)
-    field = fft.irfftn(fft.rfftn(padded) * np.sqrt(power), shape)
-    return field[tuple(slice(0, n) for n in noise.shape)].astype(np.float32)
+    return covariance
 
 
-def _soften(field: np.ndarray, sigma: float) -> np.ndarray:
-    """Smooth `field` in plane, its variance kept, until its finest detail has the noise `sigma`.
+def _drawn(
+    covariance: np.ndarray, finest: float, shape: Sequence[int], rng: np.random.Generator
+) -> np.ndarray:
+    """A Gaussian field of `shape` with `covariance`, its finest detail not above `finest` (HU).
+
+    The Fourier transform of the autocovariance is the power spectrum (Wiener-Khinchin).
+    """
+    padded = [fft.next_fast_len(n + 2 * r, real=True) for n, r in zip(shape, _LAGS, strict=True)]
+    wrapped = np.zeros(padded, np.float32)
+    wrapped[np.ix_(*[np.arange(-r, r + 1) for r in _LAGS])] = covariance
+    power = np.maximum(fft.rfftn(wrapped).real, 0.0)
+    white = rng.standard_normal(padded, dtype=np.float32)
+    field = fft.irfftn(fft.rfftn(white) * np.sqrt(power) * _softening(power, padded, finest), padded)
+    return field[tuple(slice(0, n) for n in shape)].astype(np.float32)
+
+
+def _softening(power: np.ndarray, shape: Sequence[int], finest: float) -> np.ndarray:
+    """In-plane smoothing that keeps the variance and brings the Laplacian's noise down to `finest`: (j, i).
 
     An autocovariance from a few thousand voxels puts a floor under the spectrum, which a smooth
-    reconstruction kernel does not have at its highest frequencies.
+    reconstruction kernel does not have at its highest frequencies. Three taps (s, 1 - 2s, s) along each
+    axis, as factors on the spectrum; s by bisection.
     """
-    some = field[:: max(1, len(field) // 6)]  # slices enough to measure on
-    everywhere = np.ones(some.shape, bool)
-    spread = float(some.std())
-    if noise_sigma(some, everywhere) <= sigma or spread == 0.0:
-        return field
+    rows, columns = np.cos(2.0 * np.pi * fft.fftfreq(shape[1])), np.cos(2.0 * np.pi * fft.rfftfreq(shape[2]))
+    plane = power.sum(axis=0, dtype=np.float64) / np.prod(shape)
+    # The half spectrum holds every column once whose mirror image it leaves out.
+    plane[:, 1 : (shape[2] + 1) // 2] *= 2.0
+    finest_part = plane * (4.0 * np.outer(1.0 - rows, 1.0 - columns) / 6.0) ** 2  # what the Laplacian sees
+
+    def smoothed(share: float) -> np.ndarray:
+        return np.outer(1.0 - 2.0 * share * (1.0 - rows), 1.0 - 2.0 * share * (1.0 - columns))
+
+    def noise(share: float) -> tuple[float, float]:
+        squared = smoothed(share) ** 2
+        gain = float(np.sqrt(plane.sum() / max((plane * squared).sum(), 1e-12)))
+        return gain * float(np.sqrt((finest_part * squared).sum())), gain
+
     low, high = 0.0, 0.25
-    for _ in range(6):
-        share = (low + high) / 2.0
-        softer = _three_taps(some, share)
-        gain = spread / max(float(softer.std()), 1e-6)
-        low, high = (share, high) if gain * noise_sigma(softer, everywhere) > sigma else (low, share)
-    return gain * _three_taps(field, share)
-
-
-def _three_taps(field: np.ndarray, share: float) -> np.ndarray:
-    taps = np.array([share, 1.0 - 2.0 * share, share], np.float32)
-    return ndimage.convolve1d(ndimage.convolve1d(field, taps, axis=1), taps, axis=2)
+    if noise(low)[0] <= finest:
+        return np.ones(plane.shape, np.float32)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if noise(middle)[0] > finest else (low, middle)
+    return (noise(high)[1] * smoothed(high)).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -55,6 +55,21 @@ class Patch:
             organ=labels.organ,
         )
 
+    def within(self, context_mm: float) -> Patch:
+        """The same patch with only `context_mm` of surroundings."""
+        box = self.mask.box.grown(self.geometry.margin(context_mm), self.box.stop).common(self.box)
+        part = box.within(self.box)
+        arrays = ("hu", "organ_mask", "lesions", "inside", "soft")
+        smaller = replace(
+            self,
+            box=box,
+            geometry=self.geometry.cropped(box.relative_to(self.box)),
+            **{name: getattr(self, name)[part] for name in arrays},
+        )
+        # The whole mask lies in both: the distances to it are the same, and were costly.
+        smaller.__dict__["outside_mm"] = self.outside_mm[part]
+        return smaller
+
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Voxel size in mm, (k, j, i)."""
@@ -81,7 +96,9 @@ class Patch:
         bulge = self.inside & ~self.organ_mask
         near = np.zeros_like(bulge)
         if bulge.any():
-            near = ndimage.distance_transform_edt(~bulge, sampling=self.spacing) <= BULGE_BORDER_MM
+            box = Box.of(bulge).grown(self.geometry.margin(BULGE_BORDER_MM), bulge.shape).slices
+            distance = ndimage.distance_transform_edt(~bulge[box], sampling=self.spacing)
+            near[box] = distance <= BULGE_BORDER_MM
         return ~(self.organ_mask | self.inside | near)
 
     @cached_property

@@ -12,6 +12,8 @@ noise stays (see :mod:`freetumor.synthesis.noise`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
@@ -20,7 +22,9 @@ from freetumor.synthesis.engines import Residual, Style
 from freetumor.synthesis.noise import noise_sigma, scan_noise
 from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.texture import smooth_noise
+from freetumor.volume import Box
 
+_NEAR_MM = 7.0  # surroundings of the mask that its look is made on: the edit, and what borders it
 EDIT_REACH_MM = 4.5  # no edit farther than this from the mask (the contract allows 5)
 _MEAN_BLEND = 0.85  # mean of B over the mask of a lesion of 30 mm
 _BORDER_MM = 1.8  # not yet the inside of a lesion
@@ -32,44 +36,106 @@ _CORE_FROM_MM = 15.0  # smaller lesions have no necrotic core
 
 
 class ProceduralEngine:
-    """Tumors from the organ table's figures: no training, exact, a few milliseconds each."""
+    """Tumors from the organ table's figures: no training, exact, a few milliseconds each.
+
+    What the look does not change is kept for the last patch: another contrast only recomposes it.
+    """
 
     name = "procedural"
     context_mm = 14.0
 
+    def __init__(self) -> None:
+        self._ground: _Ground | None = None
+
     def residual(self, patch: Patch, rng: np.random.Generator, style: Style) -> Residual:
         """See :class:`freetumor.synthesis.engines.Engine`."""
-        look = patch.organ.appearance
-        sigma = noise_sigma(patch.hu, patch.shell)
-        level = float(np.median(patch.hu[patch.shell] if patch.shell.any() else patch.hu))
-        noise = scan_noise(patch.hu, patch.shell, level, rng)
-        noise -= noise[patch.inside].mean()
-        contrast = _draw_contrast(patch.organ, level, rng) if style.contrast_hu is None else style.contrast_hu
-        edge_mm = _edge(look, patch.mask.diameter_mm, rng)
-        blend = soft_edge(patch, edge_mm)
-        filling = float(rng.uniform(*look.filling))
-        target, parts = _target(patch, level, contrast, rng, style)
-        low, high = patch.organ.lesion_hu
+        ground = self._ground
+        if ground is None or ground.patch is not patch or ground.chance != rng.bit_generator.state:
+            ground = self._ground = _Ground.of(patch, rng)
+        look, near, level = patch.organ.appearance, ground.near, ground.level
+        contrast = ground.contrast if style.contrast_hu is None else style.contrast_hu
+        target, parts = _target(ground, contrast, style)
         if style.contrast_hu is None:
-            target = np.clip(target, low, high)
-
-        change = target + _noise_gain(patch, blend, target, noise, sigma) * noise - patch.hu
+            target = np.clip(target, *patch.organ.lesion_hu)
+        change = target + _noise_gain(ground, target) * ground.noise - near.hu
         if look.keeps_bright:
-            change = np.where((target - patch.hu) * patch.organ.polarity > 0, change, 0.0)
+            change = np.where((target - near.hu) * patch.organ.polarity > 0, change, 0.0)
         # Beyond the organ's own border only towards the lesion's side: a bright lesion may meet the wall.
         outside = np.maximum(change, 0.0) if patch.organ.polarity > 0 else 0.0
-        change = np.where(patch.beyond, outside, change)
-        residual = blend * filling * change
-        residual[patch.outside_mm > EDIT_REACH_MM] = 0.0
+        change = np.where(near.beyond, outside, change)
+        residual = np.zeros(patch.box.shape, np.float32)
+        within = ground.blend * ground.filling * change
+        within[near.outside_mm > EDIT_REACH_MM] = 0.0
+        residual[near.box.within(patch.box)] = within
         parameters = {
             "organ_level_hu": round(level, 2),
             "contrast_hu": round(float(contrast), 2),
-            "edge_mm": round(edge_mm, 3),
-            "filling": round(filling, 3),
-            "noise_sigma_hu": round(sigma, 2),
+            "edge_mm": round(ground.edge_mm, 3),
+            "filling": round(ground.filling, 3),
+            "noise_sigma_hu": round(ground.sigma, 2),
             **parts,
         }
-        return Residual(residual.astype(np.float32), parameters)
+        return Residual(residual, parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """All of a lesion but its contrast, rim and core: measured on the patch, or drawn.
+
+    Attributes:
+        chance: state of the generator before anything was drawn. near: the patch as far as it is edited.
+        level, sigma: median and noise of the organ around, HU. contrast: drawn, HU.
+        blend: B. noise, slow, fine: fields on `near`. draws: chances of rim and core, and their looks.
+    """
+
+    patch: Patch
+    chance: dict
+    near: Patch
+    level: float
+    sigma: float
+    noise: np.ndarray
+    contrast: float
+    edge_mm: float
+    blend: np.ndarray
+    filling: float
+    slow: np.ndarray
+    fine: np.ndarray
+    draws: dict
+
+    @classmethod
+    def of(cls, patch: Patch, rng: np.random.Generator) -> _Ground:
+        """Everything is drawn, whatever will be asked for: a wish changes nothing but itself."""
+        chance, look, diameter = rng.bit_generator.state, patch.organ.appearance, patch.mask.diameter_mm
+        near = patch.within(_NEAR_MM)
+        sigma = noise_sigma(patch.hu, patch.shell)
+        level = float(np.median(patch.hu[patch.shell] if patch.shell.any() else patch.hu))
+        noise = scan_noise(patch.hu, patch.shell, level, sigma, near.box.relative_to(patch.box), rng)
+        noise -= noise[near.inside].mean()
+        edge_mm = _edge(look, diameter, rng)
+        length = float(np.clip(look.texture_mm, 1.5, max(diameter / 2.5, 1.5)))
+        # No finer than four pixels: what is finer would pass for noise that the scan does not have.
+        finer = max(length / 2.0, 4.0 * patch.spacing[-1])
+        return cls(
+            patch=patch,
+            chance=chance,
+            near=near,
+            level=level,
+            sigma=sigma,
+            noise=noise,
+            contrast=_draw_contrast(patch.organ, level, rng),
+            edge_mm=edge_mm,
+            blend=soft_edge(near, edge_mm),
+            filling=float(rng.uniform(*look.filling)),
+            slow=smooth_noise(near.hu.shape, near.spacing, length, rng),
+            fine=smooth_noise(near.hu.shape, near.spacing, finer, rng),
+            draws={
+                "rim": rng.random(),
+                "rim_strength": rng.uniform(1.0, 1.6),
+                "core": rng.random(),
+                "core_start": rng.uniform(0.35, 0.6),
+                "core_depth": rng.uniform(0.5, 0.95),
+            },
+        )
 
 
 def soft_edge(patch: Patch, edge_mm: float) -> np.ndarray:
@@ -123,45 +189,43 @@ def _edge(look: Appearance, diameter: float, rng: np.random.Generator) -> float:
     return float(min(rng.uniform(*look.edge_mm), diameter / 9.0))
 
 
-def _noise_gain(
-    patch: Patch, blend: np.ndarray, target: np.ndarray, noise: np.ndarray, sigma: float
-) -> float:
-    """Factor on the noise that gives the composed lesion the noise `sigma` (HU) of its surroundings."""
-    core = patch.inside & (patch.depth_mm > _BORDER_MM)
+def _noise_gain(ground: _Ground, target: np.ndarray) -> float:
+    """Factor on the noise that gives the composed lesion the noise of its surroundings."""
+    near = ground.near
+    core = near.inside & (near.depth_mm > _BORDER_MM)
     if core.sum() < _LEAST_FOR_GAIN:
         return 1.0
+    # Only what the Laplacian sees of the core.
+    box = Box.of(core).grown((0, 1, 1), core.shape).slices
+    hu, blend, core = near.hu[box], ground.blend[box], core[box]
+    smooth, noise = hu + blend * (target[box] - hu), blend * ground.noise[box]
     gain = 1.0
     for _ in range(3):
-        composed = patch.hu + blend * (target + np.float32(gain) * noise - patch.hu)
-        gain = float(np.clip(gain * sigma / max(noise_sigma(composed, core), 1e-3), 0.5, 1.5))
+        found = noise_sigma(smooth + np.float32(gain) * noise, core)
+        gain = float(np.clip(gain * ground.sigma / max(found, 1e-3), 0.5, 1.5))
     return gain
 
 
-def _target(
-    patch: Patch, level: float, contrast: float, rng: np.random.Generator, style: Style
-) -> tuple[np.ndarray, dict]:
-    """T in HU on the patch, and what it is made of."""
-    look, diameter, shape = patch.organ.appearance, patch.mask.diameter_mm, patch.hu.shape
-    length = float(np.clip(look.texture_mm, 1.5, max(diameter / 2.5, 1.5)))
-    slow = smooth_noise(shape, patch.spacing, length, rng)
-    # No finer than four pixels: what is finer would pass for noise that the scan does not have.
-    fine = smooth_noise(shape, patch.spacing, max(length / 2.0, 4.0 * patch.spacing[-1]), rng)
-    target = level + contrast + look.texture_hu * (0.8 * slow + 0.6 * fine)
-    depth = patch.depth_mm
-    has_rim = rng.random() < look.rim if style.rim is None else style.rim
-    has_core = rng.random() < look.core if style.core is None else style.core
+def _target(ground: _Ground, contrast: float, style: Style) -> tuple[np.ndarray, dict]:
+    """T in HU on the near patch, and what it is made of."""
+    look, diameter = ground.patch.organ.appearance, ground.patch.mask.diameter_mm
+    slow, depth, draws = ground.slow, ground.near.depth_mm, ground.draws
+    lesion = ground.level + contrast
+    target = lesion + look.texture_hu * (0.8 * slow + 0.6 * ground.fine)
+    has_rim = bool(draws["rim"] < look.rim if style.rim is None else style.rim)
+    has_core = draws["core"] < look.core if style.core is None else style.core
     has_core = bool(has_core and diameter >= _CORE_FROM_MM)
     if has_rim:
         width = float(np.clip(0.1 * diameter, 1.2, 3.5))
         # An incomplete rim that takes up contrast medium: brighter than the lesion in every organ.
-        strength = min(abs(contrast) * rng.uniform(1.0, 1.6), _RIM_HU) * np.clip(0.8 + 0.4 * slow, 0.0, 1.3)
+        strength = min(abs(contrast) * draws["rim_strength"], _RIM_HU) * np.clip(0.8 + 0.4 * slow, 0.0, 1.3)
         target += strength * np.exp(-0.5 * ((depth - width / 2.0) / (width / 2.0)) ** 2)
     if has_core:
-        start = rng.uniform(0.35, 0.6) * float(depth.max())
+        start = draws["core_start"] * float(depth.max())
         share = 1.0 / (1.0 + np.exp(-(depth + 1.2 * slow - start) / 0.8))
         # Towards fluid, but in proportion to the contrast: a faint lesion has no black hole in it.
-        deeper = min(max(level + contrast - 15.0, 0.0), 1.2 * abs(contrast))
-        target -= share * rng.uniform(0.5, 0.95) * deeper
+        deeper = min(max(lesion - 15.0, 0.0), 1.2 * abs(contrast))
+        target -= share * draws["core_depth"] * deeper
     # Texture, rim and core shape the lesion; its mean stays what was asked.
-    target += level + contrast - target[patch.inside].mean()
-    return target.astype(np.float32), {"rim": bool(has_rim), "core": has_core}
+    target += lesion - target[ground.near.inside].mean()
+    return target.astype(np.float32), {"rim": has_rim, "core": has_core}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -68,7 +69,14 @@ class Box:
 
     def within(self, outer: Box) -> tuple[slice, slice, slice]:
         """Slices of this box in an array that covers only `outer`."""
-        return tuple(slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, outer.start, strict=True))
+        return self.relative_to(outer).slices
+
+    def relative_to(self, outer: Box) -> Box:
+        """This box in an array that covers only `outer`."""
+        return Box(
+            tuple(a - o for a, o in zip(self.start, outer.start, strict=True)),
+            tuple(b - o for b, o in zip(self.stop, outer.start, strict=True)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +145,12 @@ class Geometry:
     def margin(self, mm: float) -> tuple[int, int, int]:
         """Voxels along (k, j, i) that cover `mm`."""
         return tuple(int(np.ceil(mm / s)) for s in self.spacing)
+
+    def patient_axes(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Array axes that run nearest to (superior, anterior, right), and 1 or -1 where they run against."""
+        direction = self.affine[:3, :3][::-1, ::-1] / self.spacing  # rows S, A, R; columns k, j, i
+        axes = max(permutations(range(3)), key=lambda p: sum(abs(direction[row, p[row]]) for row in range(3)))
+        return axes, tuple(1 if direction[row, axes[row]] >= 0 else -1 for row in range(3))
 
     def same_grid(self, other: Geometry, tolerance: float = 1e-2) -> bool:
         """Same shape, and no corner of the grid more than `tolerance` mm apart."""
