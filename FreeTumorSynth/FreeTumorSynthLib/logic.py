@@ -91,7 +91,7 @@ class SynthLogic(ScriptedLoadableModuleLogic):
             FreeTumorError: the organ cannot be read any more; nothing has begun then.
         """
         job = {**result.job, "case": str(folder), "expected": result.provenance}
-        labels, _reading = organVolume(parameters)
+        labels, _reading = organVolume(parameters, result.input)
         inputs = {_CT: volumeFromNode(result.input), _LABELS: labels}
         if result.provenance["lesions"][0]["mask"]["source"] == "drawn":
             inputs[_MASK] = result.tumorMask()

@@ -1,5 +1,6 @@
 """From parameters to what the core is asked; and in words what is still missing."""
 
+from freetumor.anatomy import Organ
 from freetumor.anatomy import organ as organRow
 from freetumor.errors import BadInput
 from freetumor.job import parse_ids
@@ -19,6 +20,7 @@ from FreeTumorSynthLib.parameters import (
     SAMPLE,
     YES,
 )
+from FreeTumorSynthLib.results import earlierResults
 
 
 def missingInput(parameters) -> str:
@@ -99,13 +101,30 @@ def requestOf(parameters) -> dict:
     return request
 
 
-def organVolume(parameters) -> tuple:
-    """(label map on the CT's grid, how to read it: ``organ_values`` or ``label_convention``).
+def organVolume(parameters, ct=None) -> tuple:
+    """(label map on the grid of `ct`, how to read it: ``organ_values`` or ``label_convention``).
+
+    `ct` is the chosen CT if none is given.
+
+    Tumors that were put into this CT before are in it as lesions: a new one keeps away from them, and a
+    saved case holds them all.
 
     Raises:
         BadInput: the label map lies on another grid, or a transform is not linear.
     """
-    ct = parameters.inputVolume
+    ct = parameters.inputVolume if ct is None else ct
+    labels, reading = _chosenOrgan(parameters, ct)
+    row, earlier = organRow(parameters.organ), earlierResults(ct)
+    earlier = [result for result in earlier if organRow(result.job["organ"]).group == row.group]
+    if not earlier:
+        return labels, reading
+    whole = labels.like(_read(labels, row, reading).in_group_convention())
+    for result in earlier:
+        whole.array[result.tumorMask().array > 0] = organRow(result.job["organ"]).lesion_label
+    return whole, {"label_convention": "freetumor"}
+
+
+def _chosenOrgan(parameters, ct) -> tuple:
     if parameters.organSource != LABEL_MAP:
         labels = labelsFromSegmentation(parameters.organSegmentation, [parameters.organSegmentID], ct)
         return labels, {"organ_values": [1]}
@@ -126,9 +145,13 @@ def organVolume(parameters) -> tuple:
 def organLabels(parameters) -> OrganLabels:
     """The organ as the core reads it, checked: present and not too small."""
     labels, reading = organVolume(parameters)
+    return _read(labels, organRow(parameters.organ), reading)
+
+
+def _read(labels: Volume, row: Organ, reading: dict) -> OrganLabels:
     return organ_labels(
         labels,
-        organRow(parameters.organ),
+        row,
         convention=reading.get("label_convention", "freetumor"),
         values=reading.get("organ_values", ()),
     )

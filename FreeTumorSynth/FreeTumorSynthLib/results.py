@@ -101,6 +101,16 @@ class Result:
         return "\n".join(_sayLesion(lesion) for lesion in self.provenance["lesions"])
 
 
+def earlierResults(volumeNode) -> list:
+    """Results whose tumors are in this CT: itself if it is one, and those that it was made from."""
+    found, result = [], Result.of(volumeNode)
+    while result is not None and result.input is not None:
+        if result.segmentation is not None:
+            found.append(result)
+        result = Result.of(result.input)
+    return found
+
+
 def addResult(done: dict, folder, job: dict, inputNode) -> Result:
     """Nodes of a finished job: crops are pasted into a copy of the CT, masks become segments.
 

@@ -135,6 +135,25 @@ def test_several_tumors_become_segments_of_their_own(ready):
     assert sum(m.sum() for m in masks) == np.logical_or.reduce(masks).sum()
 
 
+def test_a_tumor_put_into_a_result_keeps_off_the_first_and_its_case_holds_both(done, tmp_path):
+    first = done.panel.result
+    done.ui.acceptButton.click()
+    done.ui.inputVolumeSelector.setCurrentNode(first.volume)
+    # The very same request: without the first tumor's label it would be put upon it.
+    second = synthesize(done)
+    tumors = [mask(r.segmentation, r.segmentIDs[0], first.input) for r in (first, second)]
+    assert not (tumors[0] & tumors[1]).any()
+    # Saved from the result, whatever CT is chosen now.
+    done.ui.inputVolumeSelector.setCurrentNode(first.input)
+    done.ui.caseFolderLineEdit.currentPath = str(tmp_path)
+    done.ui.saveCaseButton.click()
+    finish(done)
+    (case,) = tmp_path.iterdir()
+    labels = read_volume(case / "labels.nii.gz").array
+    assert np.array_equal(labels == ORGANS["liver"].lesion_label, tumors[0] | tumors[1])
+    assert np.array_equal(read_volume(case / "ct.nii.gz").array, array(second.volume))
+
+
 def test_blink_shows_before_and_after_in_turn_and_ends_with_the_result(done):
     result = done.panel.result
     done.ui.blinkButton.click()
