@@ -1,15 +1,12 @@
-"""Module FreeTumor Segment: review lesions, correct them, keep every version."""
+"""Module FreeTumor Segment: find lesions with a model, review and correct them, keep every version."""
 
 from pathlib import Path
-from typing import Annotated
 
-import qt
 import slicer
 import vtk
-from freetumor.anatomy import ORGANS, organ
+from freetumor.anatomy import organ
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -17,8 +14,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-
-CONVENTIONS = ["freetumor", "totalsegmentator", "own ids"]
 
 
 class FreeTumorSegment(ScriptedLoadableModule):
@@ -31,31 +26,13 @@ class FreeTumorSegment(ScriptedLoadableModule):
         self.parent.dependencies = ["FreeTumorSlicer"]
         self.parent.contributors = ["The FreeTumor for 3D Slicer developers"]
         self.parent.helpText = _(
-            "Imports label maps, lists lesions with their size and HU, and lets a reader correct, approve or "
-            "flag them. The original label map is never changed. Not for clinical use."
+            "Segments a CT with a model or imports label maps, lists lesions with their size and HU, and "
+            "lets a reader correct, approve or flag them. The original label map is never changed. "
+            "Not for clinical use."
         )
         self.parent.acknowledgementText = _(
             "Implements the review of pseudo-labels of FreeTumor (Wu et al., arXiv 2502.18519)."
         )
-
-
-@parameterNodeWrapper
-class FreeTumorSegmentParameterNode:
-    """All that the module remembers with the scene."""
-
-    ctVolume: slicer.vtkMRMLScalarVolumeNode
-    segmentation: slicer.vtkMRMLSegmentationNode
-    probabilityVolume: slicer.vtkMRMLScalarVolumeNode
-    organ: Annotated[str, Choice(list(ORGANS))] = "liver"
-    labelFile: Path
-    convention: Annotated[str, Choice(CONVENTIONS)] = "freetumor"
-    organValues: str
-    lesionValues: str
-    resampleLabels: bool = False
-    show3D: bool = False
-    casesFolder: Path
-    author: str
-    comment: str
 
 
 class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -65,7 +42,7 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = self._parameters = self._connection = None
-        self._shortcuts, self._seen, self._busy = [], {}, False
+        self._seen, self._busy = {}, False
 
     def setup(self):
         """Make the widgets."""
@@ -75,6 +52,8 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from FreeTumorSegmentLib.editorpanel import EditorPanel
         from FreeTumorSegmentLib.importpanel import ImportPanel
         from FreeTumorSegmentLib.lesionpanel import LesionPanel
+        from FreeTumorSegmentLib.segmentpanel import SegmentPanel
+        from FreeTumorSegmentLib.shortcuts import Shortcuts
         from FreeTumorSegmentLib.versionpanel import VersionPanel
         from FreeTumorSlicerLib.attempts import Attempt
 
@@ -85,6 +64,7 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = FreeTumorSegmentLogic()
         self._attempt = Attempt(self.ui.statusLabel)
         self.lesionPanel = LesionPanel(self.ui)
+        self.segmentPanel = SegmentPanel(self.ui, self._getParameters, self._onSegmented)
         self.importPanel = ImportPanel(self.ui, self._attempt, self._getParameters)
         self.casePanel = CasePanel(self.ui, self._openCase)
         self.versionPanel = VersionPanel(
@@ -92,46 +72,31 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         self.editorPanel = EditorPanel(self.ui.correctionSection)
         self.ui.updateButton.connect("clicked()", self.updateLesions)
-        self._makeShortcuts()
+        self.shortcuts = Shortcuts(self.ui, self.parent)
+        slicer.app.connect("lastWindowAboutToClose()", self.segmentPanel.cleanup)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.initializeParameterNode)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.initializeParameterNode)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self._onSceneEndImport)
         self.initializeParameterNode()
-
-    def _makeShortcuts(self):
-        for keys, button in (
-            ("Ctrl+Shift+Right", self.ui.nextButton),
-            ("Ctrl+Shift+Left", self.ui.previousButton),
-            ("Ctrl+Shift+Down", self.ui.nextOpenButton),
-            ("Ctrl+Shift+S", self.ui.saveVersionButton),
-            ("Ctrl+Shift+Y", self.ui.approveButton),
-            ("Ctrl+Shift+G", self.ui.flagButton),
-        ):
-            shortcut = qt.QShortcut(qt.QKeySequence(keys), slicer.util.mainWindow() or self.parent)
-            shortcut.enabled = False
-            shortcut.connect("activated()", button.click)
-            self._shortcuts.append(shortcut)
 
     def enter(self):
         """The user comes to the module."""
         self.initializeParameterNode()
-        for shortcut in self._shortcuts:
-            shortcut.enabled = True
+        self.shortcuts.enable(True)
         self.editorPanel.enter()
 
     def exit(self):
         """The user goes to another module: its keys and the editor's must not work there."""
-        for shortcut in self._shortcuts:
-            shortcut.enabled = False
+        self.shortcuts.enable(False)
         self.editorPanel.exit()
 
     def cleanup(self):
-        """The module is unloaded."""
+        """The module is unloaded: nothing is left running."""
+        slicer.app.disconnect("lastWindowAboutToClose()", self.segmentPanel.cleanup)
         self._setParameters(None)
+        self.segmentPanel.cleanup()
         self.removeObservers()
-        for shortcut in self._shortcuts:
-            shortcut.delete()
-        self._shortcuts = []
+        self.shortcuts.cleanup()
         self.editorPanel.cleanup()
 
     def initializeParameterNode(self, _caller=None, _event=None):
@@ -156,7 +121,12 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onSceneStartClose(self, _caller, _event):
         self._setParameters(None)
+        self.segmentPanel.cleanup()
         self.editorPanel.setNodes(None, None)
+
+    def _onSceneEndImport(self, _caller, _event):
+        self.segmentPanel.settle()
+        self.initializeParameterNode()
 
     def _onParametersModified(self, _caller=None, _event=None):
         """Follow what changed, whoever changed it: the user, a script, or a scene that was loaded."""
@@ -174,6 +144,7 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if self._changed("show3D", "segmentation"):
                 self._show3D()
             self.versionPanel.updateButtons()
+            self.segmentPanel.update()
             self.importPanel.update()
             self.casePanel.updateButtons()
         finally:
@@ -258,6 +229,10 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         question = _("The corrections of this case are not saved as a version. Discard them?")
         return slicer.util.confirmYesNoDisplay(question, windowTitle=_("FreeTumor Segment"))
 
+    def _onSegmented(self):
+        if self.lesionPanel.lesions:
+            self.lesionPanel.jumpTo(0)
+
     def _onReviewed(self, text):
         self.versionPanel.update()
         self.casePanel.updateMarks()
@@ -270,6 +245,8 @@ class FreeTumorSegmentLogic(ScriptedLoadableModuleLogic):
 
     def getParameterNode(self):
         """The typed parameter node of the scene."""
+        from FreeTumorSegmentLib.parameters import FreeTumorSegmentParameterNode
+
         return FreeTumorSegmentParameterNode(super().getParameterNode())
 
 

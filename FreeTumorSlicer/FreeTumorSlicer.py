@@ -50,6 +50,8 @@ class FreeTumorSlicerParameterNode:
     """All that the module remembers with the scene."""
 
     casesFolder: Path
+    modelFile: Path
+    modelGroup: Annotated[str, Choice(["abdomen", "chest"])] = "abdomen"
     exportFormat: Annotated[str, Choice(["nnunet", "msd"])] = "nnunet"
     exportFolder: Path
     jobFile: Path
@@ -71,6 +73,7 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from FreeTumorSlicerLib.attempts import Attempt
         from FreeTumorSlicerLib.hubcases import CasesPanel
         from FreeTumorSlicerLib.hubjobs import JobsPanel
+        from FreeTumorSlicerLib.modelspanel import ModelsPanel
         from FreeTumorSlicerLib.setuppanel import SetupPanel
 
         widget = slicer.util.loadUI(self.resourcePath("UI/FreeTumorSlicer.ui"))
@@ -82,6 +85,7 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setupPanel = SetupPanel(self.ui, attempt)
         self.casesPanel = CasesPanel(self.ui, attempt, self._getParameters)
         self.jobsPanel = JobsPanel(self.ui, attempt, self._getParameters, self.casesPanel.syntheticCases)
+        self.modelsPanel = ModelsPanel(self.ui, attempt, self._getParameters, self.jobsPanel)
         self.ui.refreshButton.connect("clicked()", self.jobsPanel.update)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
@@ -90,14 +94,20 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
 
     def enter(self):
-        """The user comes to the module: reviews in the other module may have changed the cases."""
+        """The user comes to the module: a command may have brought models in the meantime."""
         self.initializeParameterNode()
+        self.modelsPanel.refresh()
+
+    def showModels(self):
+        """Open the section Models, for the other modules."""
+        self.ui.modelsSection.collapsed = False
 
     def cleanup(self):
         """The module is unloaded: nothing is left running."""
         slicer.app.disconnect("lastWindowAboutToClose()", self.jobsPanel.cleanup)
         self._setParameters(None)
         self.jobsPanel.cleanup()
+        self.modelsPanel.closeCard()
         self.removeObservers()
 
     def initializeParameterNode(self):

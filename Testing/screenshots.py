@@ -108,12 +108,16 @@ class Session:
         self._save("segment.png")
 
     def hub(self) -> None:
-        """FreeTumor: what is installed, and the cases."""
+        """FreeTumor: what is installed, the cases; then the models."""
         ui = self._module("FreeTumorSlicer").ui
         ui.setupSection.collapsed = False
         ui.checkButton.click()
         ui.casesFolderEdit.currentPath = str(self._cases)
         self._save("hub.png")
+        ui.setupSection.collapsed = True
+        ui.modelsSection.collapsed = False
+        ui.modelTable.setCurrentCell(0, 0)
+        self._save("hub-models.png")
 
     def _module(self, name: str):
         import slicer
@@ -178,10 +182,12 @@ def main() -> int:
     """Make all pictures; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("Resources/Screenshots"), help="folder for the PNGs")
-    out = parser.parse_args().out
+    out = parser.parse_args().out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="freetumor-") as scratch:
-        session = Session(out, Path(scratch) / "cases")
+        os.chdir(scratch)  # so that path fields show no folder of this computer
+        os.environ["FREETUMOR_MODELS"] = str(Path("models"))
+        session = Session(out, Path("cases"))
         try:
             session.synth()
             session.segment()

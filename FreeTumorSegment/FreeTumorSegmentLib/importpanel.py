@@ -6,6 +6,7 @@ from FreeTumorSlicerLib.widgets import enable, showNoDots, showPlaceholder
 from slicer.i18n import tr as _
 
 from FreeTumorSegmentLib.labels import importFile
+from FreeTumorSegmentLib.openedcase import joinCase
 
 OWN_IDS = "own ids"
 _SHOWN_IDS = 12
@@ -41,7 +42,9 @@ class ImportPanel:
         done, result = self._attempt(self._import, p)
         if not done:
             return
-        p.segmentation, ignored = result
+        node, ignored = result
+        joinCase(node, p.ctVolume)
+        p.segmentation = node
         text = _("Imported {file}.").format(file=p.labelFile.name)
         if ignored:
             ids = ", ".join(str(value) for value in ignored[:_SHOWN_IDS])

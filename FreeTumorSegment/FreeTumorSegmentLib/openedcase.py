@@ -44,6 +44,15 @@ def openCase(case, organ):
     return ctNode, node
 
 
+def joinCase(node, ctNode) -> None:
+    """A node made from the CT of an open case belongs to that case; its segments are no version yet."""
+    if ctNode.GetAttribute(SYNTHETIC):
+        node.SetAttribute(SYNTHETIC, ctNode.GetAttribute(SYNTHETIC))
+    if caseOf(ctNode):
+        node.SetAttribute(CASE, caseOf(ctNode))
+        node.SetAttribute(VERSION, str(pseudoLabelOf(ctNode).latest().number))
+
+
 def chooseCt(parameters):
     """The parameters, with the first CT of the scene where the user has not chosen one."""
     if parameters.ctVolume is None:

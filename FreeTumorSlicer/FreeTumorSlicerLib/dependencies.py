@@ -6,15 +6,21 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 REQUIREMENTS = "Resources/freetumor-requirements.txt"
-# Name on the package index, and where it is needed. PyTorch comes through its own extension.
+# Name on the package index, and what it is needed for. PyTorch comes through its own extension.
 _NEEDED = (
     ("numpy", lambda: _("everything")),
     ("scipy", lambda: _("everything")),
-    ("SimpleITK", lambda: _("reading and writing volumes")),
-    ("pillow", lambda: _("previews in case folders")),
-    ("torch", lambda: _("learned models")),
-    ("monai", lambda: _("learned models")),
+    ("SimpleITK", lambda: _("CT files")),
+    ("pillow", lambda: _("previews")),
+    ("connected-components-3d", lambda: _("lesion lists")),
+    ("torch", lambda: _("models")),
+    ("monai", lambda: _("models")),
+    ("einops", lambda: _("models")),
+    ("safetensors", lambda: _("models")),
+    ("openvino", lambda: _("speed (optional)")),
 )
+OPTIONAL = ("openvino",)
+_ON_TORCH = ("monai",)  # pip would bring a PyTorch of its own with it
 
 
 def status() -> list:
@@ -22,7 +28,13 @@ def status() -> list:
     return [(name, _version(name), purpose()) for name, purpose in _NEEDED]
 
 
-def install(progress=lambda message: None) -> bool:
+def missing(optional: bool = False) -> list:
+    """Names of the packages that are not installed; the optional ones only if they are asked for."""
+    wanted = [name for name, _purpose in _NEEDED if optional or name not in OPTIONAL]
+    return [name for name in wanted if _version(name) is None]
+
+
+def install(progress=lambda message: None, optional: bool = False) -> bool:
     """Install what is missing, after the user's click; True if all of it is there then.
 
     PyTorch is left to the PyTorch extension, which knows the build that fits the GPU; numpy and SimpleITK are
@@ -33,12 +45,14 @@ def install(progress=lambda message: None) -> bool:
     """
     from slicer.packaging import load_requirements, pip_ensure
 
+    wanted = [r for r in load_requirements(requirementsPath()) if optional or r.name not in OPTIONAL]
     progress(_("Installing packages"))
-    pip_ensure(load_requirements(requirementsPath()), requester="FreeTumor")
+    pip_ensure([r for r in wanted if r.name not in _ON_TORCH], requester="FreeTumor")
     if _version("torch") is None:
         progress(_("Installing PyTorch"))
         installTorch()
-    return all(version is not None for _name, version, _purpose in status())
+    pip_ensure([r for r in wanted if r.name in _ON_TORCH], requester="FreeTumor")
+    return not missing(optional)
 
 
 def installTorch() -> None:

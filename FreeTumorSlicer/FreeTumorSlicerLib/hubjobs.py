@@ -1,4 +1,4 @@
-"""Jobs of the hub: export, and any job file; one at a time, followed in one place."""
+"""Jobs of the hub: export, models, and any job file; one at a time, followed in one place."""
 
 from pathlib import Path
 
@@ -21,11 +21,15 @@ class JobsPanel:
         ui: the widgets of the form. attempt: see `attempts`.
         parameters: function that gives the parameter node.
         cases: function that gives the folders of the cases to export. runner: replaced in tests.
+
+    Attributes:
+        watchers: functions that are called when a job has begun or ended.
     """
 
     def __init__(self, ui, attempt, parameters, cases, runner=None) -> None:
         self._ui, self._attempt, self._parameters, self._cases = ui, attempt, parameters, cases
-        self.runner = runner or JobRunner()
+        self.runner, self._onFinished, self.watchers = runner or JobRunner(), None, []
+        ui.progressBox.setVisible(False)  # until there is one
         ui.logText.setMaximumBlockCount(_LOG_LINES)
         showPlaceholder(ui.exportFolderEdit, _("folder of the data set"))
         showPlaceholder(ui.jobFileEdit, _("job.json"))
@@ -34,6 +38,11 @@ class JobsPanel:
         ui.startJobButton.connect("clicked()", self.startJob)
         ui.saveJobButton.connect("clicked()", self.saveJob)
         ui.stopButton.connect("clicked()", self.stop)
+
+    @property
+    def isRunning(self) -> bool:
+        """Whether a job is running."""
+        return self.runner.isRunning
 
     def update(self) -> None:
         """Enable what can be done; the tool tips say why the rest cannot."""
@@ -53,11 +62,13 @@ class JobsPanel:
             ui.saveJobButton, (nothing, (_empty(p.packFolder), _("Choose where to save it first.")))
         )
         enable(ui.stopButton, running and not self.runner.isCancelling, _("No job is running."))
+        for watcher in self.watchers:
+            watcher()
 
     def export(self) -> None:
         """Export the synthetic cases of the folder in the background."""
         p = self._parameters()
-        self._start(
+        self.start(
             "export",
             {
                 "cases": [str(Path(case).resolve()) for case in self._cases()],
@@ -71,7 +82,7 @@ class JobsPanel:
         job = self._parameters().jobFile
         done, content = self._attempt(read_job, job)
         if done:
-            self._start(content["kind"], content["parameters"], folder=job.resolve().parent)
+            self.start(content["kind"], content["parameters"], folder=job.resolve().parent)
 
     def saveJob(self) -> None:
         """Copy the chosen job with its inputs into a folder for another computer."""
@@ -93,7 +104,10 @@ class JobsPanel:
         self.runner.cleanup()
         self._idle(_("No job is running."))
 
-    def _start(self, kind, parameters, folder=None) -> None:
+    def start(self, kind, parameters, folder=None, onDone=None) -> None:
+        """Start a job; `onDone` is called with its result."""
+        self._onFinished = onDone
+        self._ui.progressBox.setVisible(True)
         self._ui.logText.clear()
         self._ui.progressBar.value = 0
         self._ui.progressLabel.text = _("Starting: {kind}").format(kind=kind)
@@ -121,9 +135,12 @@ class JobsPanel:
         for name, value in result.items():
             self._ui.logText.appendPlainText(f"{name}: {value}")
         self._idle(_("Done."))
+        if self._onFinished is not None:
+            self._onFinished(result)
 
     def _onError(self, kind, message) -> None:
         self._ui.progressBar.value = 0
+        self._ui.logText.appendPlainText(message)
         self._idle(explain(kind, message))
 
     def _idle(self, text) -> None:

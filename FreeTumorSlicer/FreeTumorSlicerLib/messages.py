@@ -5,6 +5,8 @@ from slicer.i18n import tr as _
 
 def hintFor(kind: str) -> str:
     """What the user can do about an error of `kind`; empty where the message itself says it."""
+    again = _("Remove it in the module FreeTumor, section Models, and bring it in again.")
+    later = _("Check the network and press Download again: it goes on where it was.")
     hints = {
         "out_of_memory": _(
             "Close other programs or volumes, crop the CT to the organ, or choose the device 'cpu'."
@@ -16,6 +18,16 @@ def hintFor(kind: str) -> str:
         "not_hu": _("Choose a CT in Hounsfield units."),
         "implausible_labels": _("Choose the labels of this very CT, and the organ they show."),
         "os": _("Check that the folder exists, can be written and has room."),
+        "no_model": _("Import one in the module FreeTumor, section Models."),
+        "wrong_organ": _("Choose a model for this organ."),
+        "wrong_part": _("Choose another model."),
+        "corrupt_weights": again,
+        "no_weights": again,
+        "offline": later,
+        "interrupted": later,
+        "refused": _("Try again later."),
+        "no_gpu": _("Choose the device 'auto' or 'cpu'."),
+        "missing_dependency": _("Install it in the module FreeTumor, section Set-up."),
     }
     return hints.get(kind, "")
 
@@ -32,6 +44,19 @@ def titleOf(kind: str) -> str:
         "exists": _("It exists already"),
         "disk_full": _("The disk is full"),
         "os": _("A file could not be read or written"),
+        "no_model": _("No such model"),
+        "wrong_organ": _("The model is for other organs"),
+        "wrong_part": _("The model cannot do this"),
+        "wrong_architecture": _("The file holds other networks"),
+        "unsafe_checkpoint": _("The file was refused, as it holds more than numbers"),
+        "corrupt_weights": _("The file of the model is damaged"),
+        "no_weights": _("The file of the model is missing"),
+        "offline": _("The server could not be reached"),
+        "interrupted": _("The download broke off"),
+        "refused": _("The server refused"),
+        "no_gpu": _("The GPU cannot be used"),
+        "ct_removed": _("There is nothing to show the result on"),
+        "missing_dependency": _("A package is missing"),
     }
     return titles.get(kind, _("Please check the input"))
 

@@ -5,6 +5,8 @@ from slicer.i18n import tr as _
 from FreeTumorSlicerLib import dependencies
 from FreeTumorSlicerLib.widgets import fillTable
 
+_WIDEST = (115, 90)  # of the columns for names and versions
+
 
 class SetupPanel:
     """The section Set-up of the hub.
@@ -21,25 +23,28 @@ class SetupPanel:
 
     def check(self) -> None:
         """Show what is there; changes nothing."""
+        from freetumor.nets.devices import gpu
         from freetumor.synthesis.engines import ENGINES
 
-        packages = dependencies.status()
-        missing = _("not installed")
-        fillTable(self._ui.packageTable, [(name, version or missing, use) for name, version, use in packages])
-        self._ui.deviceLabel.text = deviceInWords()
-        self._ui.enginesLabel.text = _(
-            "Built in: {engines}. Learned generators and segmentation models come with later releases."
-        ).format(engines=", ".join(ENGINES))
-        absent = [name for name, version, _use in packages if version is None]
-        if absent:
-            self._attempt.say(_("Not installed: {names}.").format(names=", ".join(absent)))
+        gpu.cache_clear()  # something may have been installed since
+        absent = _("not installed")
+        rows = [(name, version or absent, use) for name, version, use in dependencies.status()]
+        fillTable(self._ui.packageTable, rows, widest=_WIDEST)
+        self._ui.deviceLabel.text = gpu().words
+        self._ui.enginesLabel.text = _("Built in: {builtIn}. With a model: {others}.").format(
+            builtIn=", ".join(name for name, entry in ENGINES.items() if entry.generator is None),
+            others=", ".join(name for name, entry in ENGINES.items() if entry.generator is not None),
+        )
+        missing = dependencies.missing(optional=self._ui.optionalCheck.checked)
+        if missing:
+            self._attempt.say(_("Not installed: {names}.").format(names=", ".join(missing)))
         else:
             self._attempt.say(_("Everything is installed."))
 
     def install(self) -> None:
         """Install what is missing; 3D Slicer asks before it does."""
         try:
-            done = dependencies.install(self._attempt.say)
+            done = dependencies.install(self._attempt.say, optional=self._ui.optionalCheck.checked)
         except RuntimeError as error:  # declined, no network, or no extension PyTorch: said in words
             self._attempt.say(str(error))
             return
@@ -54,21 +59,3 @@ class SetupPanel:
         done, nodes = self._attempt(loadSample)
         if done:
             self._attempt.say(_("Loaded {name}.").format(name=nodes[0].GetName()))
-
-
-def deviceInWords() -> str:
-    """The GPU that PyTorch sees, tried with a tiny convolution, or why the CPU computes."""
-    try:
-        import torch
-    except ImportError:
-        return _("CPU. PyTorch is not installed; the built-in engine does not need it.")
-    if not torch.cuda.is_available():
-        return _("CPU. PyTorch {version} sees no GPU.").format(version=torch.__version__)
-    name, memory = torch.cuda.get_device_name(0), torch.cuda.get_device_properties(0).total_memory / 1e9
-    try:
-        torch.nn.functional.conv3d(
-            torch.ones(1, 1, 4, 4, 4).cuda(), torch.ones(1, 1, 3, 3, 3).cuda()
-        ).sum().item()
-    except RuntimeError as error:
-        return _("CPU. The GPU {name} cannot be used by this PyTorch: {error}").format(name=name, error=error)
-    return _("GPU {name}, {memory} GB.").format(name=name, memory=round(memory, 1))

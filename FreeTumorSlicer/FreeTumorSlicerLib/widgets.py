@@ -11,8 +11,13 @@ def enable(button, possible: bool, reason: str) -> None:
     button.toolTip = button.property(_USUAL) if possible else reason
 
 
-def fillTable(table, rows) -> None:
-    """Replace the contents of a QTableWidget by rows of text."""
+def fillTable(table, rows, widest=()) -> None:
+    """Replace the contents of a QTableWidget by rows of text.
+
+    Args:
+        widest: pixels that the first columns may take; the last one takes the rest, and what is longer is
+            wrapped.
+    """
     import qt
 
     table.setRowCount(len(rows))
@@ -20,6 +25,10 @@ def fillTable(table, rows) -> None:
         for column, text in enumerate(cells):
             table.setItem(row, column, qt.QTableWidgetItem(text))
     table.resizeColumnsToContents()
+    for column, width in enumerate(widest):
+        table.setColumnWidth(column, min(width, table.columnWidth(column)))
+    if widest:
+        table.setColumnWidth(table.columnCount - 1, 1)  # it stretches from there, but would not shrink
     table.resizeRowsToContents()
 
 

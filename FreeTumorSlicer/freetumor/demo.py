@@ -11,10 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from freetumor.anatomy import ORGANS
-from freetumor.cases import check_free
-from freetumor.cases.case import os_errors
 from freetumor.errors import BadInput, Rejected
 from freetumor.export import FORMATS, export
+from freetumor.files import check_free, os_errors
 from freetumor.job import Job, Outcome, run
 from freetumor.pipeline import Progress, Request
 from freetumor.report.html import Section, write_report

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from freetumor.anatomy import organ
-from freetumor.cases import Case, check_free, write_case
+from freetumor.cases import Case, write_case
 from freetumor.errors import BadInput
+from freetumor.files import check_free
 from freetumor.organs import OrganLabels, check_convention, label_organ, organ_labels
-from freetumor.pipeline import Progress, Request, Synthesis, synthesize
-from freetumor.synthesis import engine
+from freetumor.pipeline import Progress, Synthesis, synthesize
+from freetumor.request import Request, engine_and_judges
 from freetumor.synthesis.provenance import lesion_record
 from freetumor.volume import Volume, check_ct, check_same_grid, on_grid, read_volume, resample_labels
 
@@ -35,11 +36,12 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A written case with the synthesis in memory and the seconds each step took."""
+    """A written case with the synthesis in memory, the seconds each step took, and what is to be known."""
 
     case: Case
     synthesis: Synthesis
     seconds: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict:
         """For ``--json``."""
@@ -52,6 +54,7 @@ class Outcome:
             "passed": all(lesion.verdict.passed for lesion in self.synthesis.lesions),
             "lesions": [lesion_record(lesion) for lesion in self.synthesis.lesions],
             "seconds": {step: round(s, 3) for step, s in self.seconds.items()},
+            "warnings": list(self.warnings),
         }
 
 
@@ -76,19 +79,19 @@ def run(job: Job, progress: Progress = lambda message, share: None) -> Outcome:
         hashes["mask"] = mask.fingerprint()
     clock.lap("hash")
     progress("synthesizing", 0.4)
-    synthesis = synthesize(ct, labels, job.request, mask=mask, in_place=True)
+    warnings: list[str] = []
+    synthesis = synthesize(ct, labels, job.request, mask=mask, in_place=True, log=warnings.append)
     clock.lap("synthesize")
     progress("writing", 0.6)
     case = write_case(job.out, synthesis, hashes)
     clock.lap("write")
     progress("done", 1.0)
-    return Outcome(case, synthesis, clock.laps)
+    return Outcome(case, synthesis, clock.laps, tuple(dict.fromkeys(warnings)))
 
 
 def _check_names(job: Job) -> None:
-    """Names that are not known are said before a large CT is read."""
-    organ(job.organ)
-    engine(job.request.engine)
+    """Names that are not known, and models that are missing, are said before a large CT is read."""
+    engine_and_judges(job.request, organ(job.organ), log=lambda _: None)
     check_convention(job.label_convention)
 
 

@@ -7,8 +7,8 @@ import os
 import shutil
 from pathlib import Path, PureWindowsPath
 
-from freetumor.cases.case import check_free, os_errors
 from freetumor.errors import BadInput
+from freetumor.files import check_free, os_errors
 from freetumor.jobs import JOB, KINDS
 
 INPUTS, OUTPUTS, README = "inputs", "outputs", "README.txt"

@@ -98,9 +98,41 @@ def _export(context: Context) -> dict:
     return export(cases, str(context.required("format")), context.folder / str(context.required("out")))
 
 
+def _segment(context: Context) -> dict:
+    from freetumor.segmentation_job import segment_in_folder
+
+    return segment_in_folder(context)
+
+
+def _import_model(context: Context) -> dict:
+    from freetumor.model_jobs import import_job
+
+    return import_job(context)
+
+
+def _download_model(context: Context) -> dict:
+    from freetumor.model_jobs import download_job
+
+    return download_job(context)
+
+
+def _train(context: Context) -> dict:
+    from freetumor.training_job import train_in_folder
+
+    return train_in_folder(context)
+
+
 # One entry adds a kind of job. Nothing heavy is imported before the job is known.
 KINDS: MappingProxyType[str, Callable[[Context], dict]] = MappingProxyType(
-    {"synthesize": _synthesize, "label-organs": _label_organs, "export": _export}
+    {
+        "synthesize": _synthesize,
+        "label-organs": _label_organs,
+        "segment": _segment,
+        "export": _export,
+        "train": _train,
+        "import-model": _import_model,
+        "download-model": _download_model,
+    }
 )
 
 
@@ -111,7 +143,7 @@ def run(job: str | Path, out: TextIO) -> int:
         out.write(json.dumps({"event": event, **fields}) + "\n")
         out.flush()
 
-    from freetumor.cases import write_json
+    from freetumor.files import write_json
 
     try:
         context, kind = _read(Path(job), emit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from freetumor.masks import TumorMask, sample_mask
 from freetumor.organs import OrganLabels
 from freetumor.pipeline import JUDGE_CONTEXT_MM, LesionRandom
-from freetumor.synthesis import Edit, Patch, Style, compose
+from freetumor.synthesis import Edit, Options, Patch, Style, compose
 from freetumor.synthesis import engine as engine_of
 from freetumor.volume import Volume
 
@@ -30,11 +30,14 @@ class LivePreview:
 
     Args:
         ct: the CT that is shown; edited in place.
-        labels: the organ, on the CT's grid. engine: name of the engine.
+        labels: the organ, on the CT's grid. engine: name of the engine. options: what it runs.
     """
 
-    def __init__(self, ct: Volume, labels: OrganLabels, engine: str = "procedural") -> None:
-        self._ct, self._labels, self._engine = ct, labels, engine_of(engine)
+    def __init__(
+        self, ct: Volume, labels: OrganLabels, engine: str = "procedural", options: Options | None = None
+    ) -> None:
+        self._ct, self._labels = ct, labels
+        self._engine = engine_of(engine, options or Options(), labels.organ)
         self._step: LiveStep | None = None
         self._key: tuple | None = None
         self._patch: Patch | None = None

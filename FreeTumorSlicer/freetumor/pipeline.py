@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from freetumor.anatomy import SIZE_CLASSES, Organ
 from freetumor.errors import BadInput, Rejected
 from freetumor.masks import DoesNotFit, TumorMask, drawn_masks, sample_diameter, sample_mask
 from freetumor.organs import OrganLabels
-from freetumor.quality import Evidence, Verdict, quality_test
+from freetumor.quality import Evidence, Judge, Verdict, quality_test
+from freetumor.request import Request, engine_and_judges
 from freetumor.synthesis.compose import Edit, compose
-from freetumor.synthesis.engines import Engine, Style, engine
+from freetumor.synthesis.engines import Engine, Log, warn
 from freetumor.synthesis.patch import Patch
 from freetumor.volume import Box, Volume
 from freetumor.volume.checks import check_ct, check_same_grid
@@ -24,46 +25,6 @@ _HU_SAMPLES = 20_000
 _MINIMUM_PLAUSIBLE = 0.6  # share of the organ's voxels with plausible HU; less tells labels of another scan
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to synthesize. Sizes and points are in mm, points in RAS.
-
-    Attributes:
-        diameter: equivalent-sphere diameter; or `size_class`; neither draws a class by chance.
-        at: centres, one for each lesion, or none.
-        count: number of sampled lesions (a drawn mask brings its own).
-        seed: same seed, same bytes.
-        exophytic: None lets the organ's row decide.
-        gate: False records a failed quality test instead of rejecting.
-        tries: how often a lesion that fails the quality test is made anew.
-    """
-
-    diameter: float | None = None
-    size_class: str | None = None
-    at: tuple[tuple[float, float, float], ...] = ()
-    count: int = 1
-    seed: int = 0
-    engine: str = "procedural"
-    style: Style = field(default_factory=Style)
-    exophytic: bool | None = None
-    gate: bool = True
-    tries: int = 3
-    judges: tuple[str, ...] = ("model-free",)
-    assume_hu: bool = False
-
-    def __post_init__(self) -> None:
-        if self.diameter is not None and self.size_class is not None:
-            raise BadInput("a diameter or a size class", "both", "Leave one out.", kind="usage")
-        if self.diameter is not None and not 0 < self.diameter <= 300:
-            raise BadInput("a diameter between 0 and 300 mm", f"{self.diameter:g}", kind="usage")
-        if self.count < 1 or self.tries < 1:
-            raise BadInput("a count and tries of at least 1", f"{self.count} and {self.tries}", kind="usage")
-        if self.seed < 0:
-            raise BadInput("a seed of 0 or more", f"{self.seed}", kind="usage")
-        if self.at and len(self.at) != self.count:
-            raise BadInput(f"one --at for each of {self.count} lesions", f"{len(self.at)}", kind="usage")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +42,17 @@ class Lesion:
 
 @dataclass(frozen=True, eq=False)
 class Synthesis:
-    """The result: the edited CT, its lesions, and what was asked."""
+    """The result: the edited CT, its lesions, what was asked, and who made and judged it.
+
+    `judges`: records of the judges, for the provenance.
+    """
 
     ct: Volume
     labels: OrganLabels
     request: Request
     lesions: tuple[Lesion, ...]
     engine: Engine
+    judges: tuple[dict, ...] = ()
 
     def undo(self) -> None:
         """Take all lesions out of :attr:`ct` again, in place: the input, bit for bit."""
@@ -126,6 +91,7 @@ def synthesize(
     mask: Volume | None = None,
     in_place: bool = False,
     progress: Progress = lambda message, share: None,
+    log: Log = warn,
 ) -> Synthesis:
     """Put tumors into `ct`.
 
@@ -136,11 +102,13 @@ def synthesize(
         mask: a drawn mask on the CT's grid instead of sampled lesions.
         in_place: edit `ct` itself (undone if anything fails) instead of a copy.
         progress: called with a message and the share done, 0..1.
+        log: takes what the user should know: another backend than asked for, a judge that is not independent.
 
     Raises:
         BadInput: the CT, labels, mask or request are not usable; says why.
         Rejected: the quality test refused a lesion on every try (with ``gate``).
     """
+    maker, judges = engine_and_judges(request, labels.organ, log)
     check_ct(ct, assume_hu=request.assume_hu)
     check_same_grid(ct, labels.labels, "the label map", hint="Add --resample-labels to resample it.")
     if not request.assume_hu:
@@ -157,12 +125,11 @@ def synthesize(
             )
         request = replace(request, count=len(drawn))
     result = ct if in_place else ct.copy()
-    maker = engine(request.engine)
     lesions: list[Lesion] = []
     try:
         for number in range(request.count):
             progress(f"lesion {number + 1} of {request.count}", number / request.count)
-            lesion = _one_lesion(result, labels, request, maker, number, drawn, lesions)
+            lesion = _one_lesion(result, labels, request, maker, judges, number, drawn, lesions)
             lesion.edit.apply(result)
             lesions.append(lesion)
     except BaseException:
@@ -170,7 +137,12 @@ def synthesize(
             lesion.edit.undo(result)
         raise
     progress("done", 1.0)
-    return Synthesis(result, labels, request, tuple(lesions), maker)
+    records = tuple({"name": name, **_record(judge)} for name, judge in judges.items())
+    return Synthesis(result, labels, request, tuple(lesions), maker, records)
+
+
+def _record(judge: Judge) -> dict:
+    return judge.record() if hasattr(judge, "record") else {}
 
 
 def _one_lesion(
@@ -178,6 +150,7 @@ def _one_lesion(
     labels: OrganLabels,
     request: Request,
     maker: Engine,
+    judges: Mapping[str, Judge],
     number: int,
     drawn: list[TumorMask] | None,
     before: list[Lesion],
@@ -186,7 +159,9 @@ def _one_lesion(
     for attempt in range(request.tries):
         rng = LesionRandom.of(request.seed, labels.organ, number, attempt)
         mask = drawn[number] if drawn is not None else _sampled(ct, labels, request, number, rng, before)
-        lesion = _make(ct, labels, request, maker, mask, rng.look, number, rejected)
+        earlier = [lesion.mask for lesion in before]
+        patch = Patch.around(ct, labels, mask, max(maker.context_mm, JUDGE_CONTEXT_MM), earlier)
+        lesion = _make(patch, request, maker, judges, rng.look, number, rejected)
         if lesion.verdict.passed:
             return lesion
         rejected.append(lesion.verdict)
@@ -243,27 +218,25 @@ class LesionRandom:
 
 
 def _make(
-    ct: Volume,
-    labels: OrganLabels,
+    patch: Patch,
     request: Request,
     maker: Engine,
-    mask: TumorMask,
+    judges: Mapping[str, Judge],
     rng: np.random.Generator,
     number: int,
     rejected: list[Verdict],
 ) -> Lesion:
-    patch = Patch.around(ct, labels, mask, max(maker.context_mm, JUDGE_CONTEXT_MM))
     residual = maker.residual(patch, rng, request.style)
-    edit = compose(ct, patch, residual.hu)
-    evidence = Evidence(patch, Volume(edit.after, patch.geometry, ct.storage).hu())
-    verdict = quality_test(evidence, request.judges)
+    edit = compose(patch.ct, patch, residual.hu)
+    evidence = Evidence(patch, Volume(edit.after, patch.geometry, patch.ct.storage).hu())
+    verdict = quality_test(evidence, judges)
     measured = {
         "lesion_hu": round(evidence.level, 2),
         "organ_hu": round(evidence.organ_level, 2),
         "contrast_hu": round(evidence.contrast, 2),
         "mean_change_hu": round(float(evidence.change[patch.inside].mean()), 2),
     }
-    return Lesion(number + 1, mask, edit, residual.parameters, verdict, measured, tuple(rejected))
+    return Lesion(number + 1, patch.mask, edit, residual.parameters, verdict, measured, tuple(rejected))
 
 
 def _check_organ_hu(ct: Volume, labels: OrganLabels) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freetumor.errors import FreeTumorError
+from freetumor.files import sha256
 
 ATTRIBUTION = (
     "Sample CT: LIDC-IDRI-0001 (Armato et al. 2015, LIDC-IDRI, The Cancer Imaging Archive, "
@@ -69,12 +69,6 @@ def fetch_sample() -> Sample:
             shutil.rmtree(folder, ignore_errors=True)
             (Path(scratch) / "files").rename(folder)
     return Sample(folder / "cxr.nii.gz", folder / "mask.nii.gz")
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _download(folder: Path) -> Path:

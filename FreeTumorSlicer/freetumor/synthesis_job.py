@@ -6,22 +6,22 @@ A viewer pastes the crops into its own copy of the CT, so that a large volume tr
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from freetumor.anatomy import organ
-from freetumor.cases import check_free, write_case
+from freetumor.cases import write_case
 from freetumor.errors import BadInput
+from freetumor.files import check_free
 from freetumor.organs import organ_labels
-from freetumor.pipeline import Lesion, Request, Synthesis, synthesize
-from freetumor.synthesis.engines import Style
+from freetumor.pipeline import Lesion, Synthesis, synthesize
+from freetumor.request import Request, engine_and_judges
+from freetumor.synthesis.engines import Style, check_device
 from freetumor.synthesis.provenance import lesion_record, provenance
 from freetumor.volume import Volume, read_volume, write_volume
 
 if TYPE_CHECKING:
     from freetumor.jobs import Context
-
-DEVICES = ("auto", "cuda", "cpu")
 
 
 def synthesize_in_folder(context: Context) -> dict:
@@ -40,7 +40,8 @@ def synthesize_in_folder(context: Context) -> dict:
     for name in ("ct", "labels", "organ"):
         context.required(name)
     row, request = organ(str(given["organ"])), request_from(given.get("request") or {})
-    _check_device(str(given.get("device") or "auto"), context)
+    request = _on_device(request, str(given.get("device") or "auto"), context)
+    engine_and_judges(request, row, log=lambda _: None)  # what is missing is said before any work
     if given.get("case"):
         check_free(context.path("case"))
     context.progress("reading", 0.0)
@@ -62,6 +63,7 @@ def synthesize_in_folder(context: Context) -> dict:
         mask=mask,
         in_place=True,
         progress=lambda message, share: context.progress(message, 0.25 + 0.6 * share),
+        log=lambda message: context.emit("warning", message=message),
     )
     record = _plain(provenance(result, hashes))
     _check_expected(record, given.get("expected"))
@@ -105,11 +107,13 @@ def _crops(context: Context, result: Synthesis, lesion: Lesion) -> dict:
     }
 
 
-def _check_device(device: str, context: Context) -> None:
-    if device not in DEVICES:
-        raise BadInput(f"a device of {', '.join(DEVICES)}", repr(device), kind="usage")
-    if device == "cuda":
-        context.emit("warning", message="this engine computes on the CPU; the GPU is not used")
+def _on_device(request: Request, device: str, context: Context) -> Request:
+    """The request on the device of the job, unless it names one itself."""
+    check_device(device)
+    if device == "cuda" and not request.runs_network:
+        context.emit("warning", message=f"engine {request.engine} computes on the CPU; the GPU is not used")
+        return request
+    return request if device == "auto" or request.device != "auto" else replace(request, device=device)
 
 
 def _check_expected(record: dict, expected: dict | None) -> None:

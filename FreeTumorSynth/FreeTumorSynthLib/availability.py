@@ -23,7 +23,7 @@ BUTTONS = (
 )
 
 
-def reasons(parameters, runner, result, saving) -> dict:
+def reasons(parameters, runner, result, saving, networks) -> dict:
     """Of every button why it cannot be pressed; empty where it can."""
     p = parameters
     if p is None:
@@ -33,7 +33,7 @@ def reasons(parameters, runner, result, saving) -> dict:
     noResult = "" if result is not None else _("Synthesize a tumor first.")
     noInput = noResult or ("" if result.input is not None else _("The CT it was made from was removed."))
     settled = noResult or ("" if result.isPending else _("This result was accepted already."))
-    ready = missingInput(p) or missingTumor(p)
+    ready = missingInput(p) or networks.missing() or missingTumor(p)
     stopping = _("It is being cancelled.") if runner.isCancelling else ""
     return {
         "applyButton": stopping if busy else ready,
@@ -60,9 +60,9 @@ class Buttons:
         self._ui = ui
         self._tips = {name: getattr(ui, name).toolTip for name in BUTTONS}
 
-    def show(self, parameters, runner, result, saving) -> None:
+    def show(self, parameters, runner, result, saving, networks) -> None:
         """Enable what can be pressed; the tool tip of the rest says why not."""
-        for name, reason in reasons(parameters, runner, result, saving).items():
+        for name, reason in reasons(parameters, runner, result, saving, networks).items():
             widget = getattr(self._ui, name)
             widget.enabled = not reason
             widget.toolTip = reason or self._tips[name]

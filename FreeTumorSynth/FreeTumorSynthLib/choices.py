@@ -66,15 +66,11 @@ class Choices:
         getattr(self._ui, f"{name}Label").setVisible(shown)
 
     def _showOrgan(self, p) -> None:
-        fromMap, selector = p.organSource == LABEL_MAP, self._ui.organSegmentSelector
+        fromMap = p.organSource == LABEL_MAP
         self._ui.organLabelMapWidget.setVisible(fromMap)
-        selector.setVisible(not fromMap)
+        self._ui.organSegmentSelector.setVisible(not fromMap)
         self._showRow("organValuesLineEdit", p.labelConvention == OWN_VALUES)
         self._ui.labelOrganButton.setVisible(not cannotCompute(p.organ))
-        if selector.currentNode() is not p.organSegmentation:
-            selector.setCurrentNode(p.organSegmentation)
-        if p.organSegmentID and selector.currentSegmentID() != p.organSegmentID:
-            selector.setCurrentSegmentID(p.organSegmentID)
         if self._organ is not None and self._organ != p.organ and not p.ownContrast:
             row = organRow(p.organ)
             p.contrast = float(round(row.polarity * sum(row.contrast.limits) / 2.0))

@@ -18,11 +18,6 @@ def chooseDefaults(parameters) -> None:
             p.organSegmentation = node
 
 
-def isChanging(scene) -> bool:
-    """While a scene is read or closed, selectors lose nodes that are not there yet or any more."""
-    return bool(scene.IsImporting() or scene.IsClosing())
-
-
 def _first(className: str, parameters):
     """The first node of a class that is no result, no drawing and no label map."""
     for node in slicer.util.getNodesByClass(className):

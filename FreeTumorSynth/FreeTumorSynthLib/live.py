@@ -6,6 +6,7 @@ import qt
 import slicer
 from freetumor.errors import FreeTumorError
 from freetumor.live import LivePreview
+from freetumor.synthesis.engines import ENGINES
 from FreeTumorSlicerLib.messages import explain
 from FreeTumorSlicerLib.volumes import nodeFromVolume, volumeFromNode
 from slicer.i18n import tr as _
@@ -21,6 +22,10 @@ def cannotPreview(parameters) -> str:
     """Why there is no live preview; empty if there is."""
     if missingInput(parameters):
         return missingInput(parameters)
+    if ENGINES[parameters.engine].generator is not None:
+        return _(
+            "A network takes too long for each step of a slider: press Synthesize, or choose procedural."
+        )
     if parameters.mode == DRAW:
         return _("A drawn tumor has no sliders: choose the tab Place or Sample.")
     if parameters.size != BY_DIAMETER:

@@ -51,7 +51,8 @@ class SynthLogic(ScriptedLoadableModuleLogic):
 
         def done(result, folder) -> None:
             if ct.GetScene() is None:
-                return  # the CT was removed in the meantime: there is nothing to show it on
+                _tellItIsDropped(**callbacks)
+                return
             shown = addResult(result, folder, job, ct)
             if replace is not None and replace.volume.GetScene() is not None:
                 replace.remove()
@@ -69,6 +70,7 @@ class SynthLogic(ScriptedLoadableModuleLogic):
 
         def done(result, folder) -> None:
             if ct.GetScene() is None:
+                _tellItIsDropped(**callbacks)
                 return
             mask = read_volume(folder / result["labels"]).array == result["value"]
             name = _("Organs of {ct}").format(ct=ct.GetName())
@@ -90,7 +92,7 @@ class SynthLogic(ScriptedLoadableModuleLogic):
         Raises:
             FreeTumorError: the organ cannot be read any more; nothing has begun then.
         """
-        job = {**result.job, "case": str(folder), "expected": result.provenance}
+        job = {**result.job, "case": str(folder.resolve()), "expected": result.provenance}
         labels, _reading = organVolume(parameters, result.input)
         inputs = {_CT: volumeFromNode(result.input), _LABELS: labels}
         if result.provenance["lesions"][0]["mask"]["source"] == "drawn":
@@ -100,7 +102,7 @@ class SynthLogic(ScriptedLoadableModuleLogic):
 
     def exportCases(self, cases, form: str, out, *, onDone=None, **callbacks) -> None:
         """Write case folders as paired training data."""
-        job = {"cases": [str(case) for case in cases], "format": form, "out": str(out)}
+        job = {"cases": [str(case.resolve()) for case in cases], "format": form, "out": str(out.resolve())}
         finished = None if onDone is None else lambda done, _folder: onDone(done)
         self._start("export", job, {}, onDone=finished, **callbacks)
 
@@ -126,7 +128,7 @@ class SynthLogic(ScriptedLoadableModuleLogic):
         inputs = {_CT: volumeFromNode(parameters.inputVolume), _LABELS: labels}
         if parameters.mode == DRAW:
             inputs[_MASK] = drawnMask(parameters)
-        job = {"organ": parameters.organ, "device": parameters.device, "request": requestOf(parameters)}
+        job = {"organ": parameters.organ, "request": requestOf(parameters)}
         return parameters.inputVolume, {**job, **reading}, inputs
 
     def _start(self, kind: str, job: dict, inputs: dict, **callbacks) -> None:
@@ -136,6 +138,11 @@ class SynthLogic(ScriptedLoadableModuleLogic):
             )
 
         self.runner.start(kind, job, prepare=prepare, **callbacks)
+
+
+def _tellItIsDropped(onError=None, **_callbacks) -> None:
+    if onError is not None:
+        onError("ct_removed", _("the CT was removed while the job ran, and its result was dropped"))
 
 
 def _files(inputs: dict) -> dict:

@@ -2,16 +2,17 @@
 
 import qt
 import slicer
-from freetumor.errors import FreeTumorError
-from FreeTumorSlicerLib.messages import explain
+from FreeTumorSlicerLib.jobview import JobView
+from FreeTumorSlicerLib.segmentchoice import SegmentChoice, isChanging
 from slicer.i18n import tr as _
 
 from FreeTumorSynthLib.availability import Buttons
 from FreeTumorSynthLib.choices import Choices
 from FreeTumorSynthLib.comparison import Comparison
-from FreeTumorSynthLib.defaults import chooseDefaults, isChanging
+from FreeTumorSynthLib.defaults import chooseDefaults
 from FreeTumorSynthLib.drawing import Drawing
 from FreeTumorSynthLib.live import LiveControl
+from FreeTumorSynthLib.networks import Networks
 from FreeTumorSynthLib.parameters import DRAW, MODES, PLACE
 from FreeTumorSynthLib.placing import PointPlacement, crosshairPosition
 from FreeTumorSynthLib.request import position
@@ -32,6 +33,8 @@ class SynthPanel:
     def __init__(self, ui, logic, owner) -> None:
         self.ui, self.logic, self.parameters = ui, logic, None
         self.buttons, self.choices = Buttons(ui), Choices(ui)
+        self.networks = Networks(ui, lambda: self.parameters)
+        self._job = JobView(ui.progressBar, ui.statusLabel, ui.logText, self.update)
         self.comparison, self.drawing = Comparison(), Drawing(ui.segmentEditor)
         self.preview = LiveControl(self)
         self.placement = PointPlacement(owner.addObserver, owner.removeObserver, self._onPointMoved)
@@ -40,6 +43,13 @@ class SynthPanel:
         self._settling = qt.QTimer()
         self._settling.setSingleShot(True)
         self._settling.connect("timeout()", self.update)
+        self._organ = SegmentChoice(
+            ui.organSegmentSelector,
+            lambda: self.parameters,
+            "organSegmentation",
+            "organSegmentID",
+            isBusy=lambda: self._updating or self._settling.active,
+        )
         self._connect()
         self.finished()
 
@@ -61,8 +71,6 @@ class SynthPanel:
         for button, way in self._comparisons():
             button.connect("toggled(bool)", lambda on, b=button, w=way: self._onCompare(b, w, on))
         ui.modeTabs.connect("currentChanged(int)", self._onModeTab)
-        ui.organSegmentSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onOrganChosen)
-        ui.organSegmentSelector.connect("currentSegmentChanged(QString)", self._onOrganChosen)
 
     def _comparisons(self) -> tuple:
         ui, ways = self.ui, self.comparison
@@ -80,6 +88,8 @@ class SynthPanel:
         self._updating = True
         try:
             wrong = self.choices.show(p)
+            self._organ.show()
+            self.networks.show(p)
             self._followDrawing(p.drawnSegmentation)
             self.placement.follow(p.placedPoint)
             self.placement.moveTo(position(p))
@@ -93,7 +103,7 @@ class SynthPanel:
 
     def updateButtons(self, _caller=None, _event=None) -> None:
         """Enable what can be pressed."""
-        self.buttons.show(self.parameters, self.logic.runner, self.result, self.saving)
+        self.buttons.show(self.parameters, self.logic.runner, self.result, self.saving, self.networks)
 
     def _followDrawing(self, node) -> None:
         """Painting changes no parameter: the drawing itself is observed."""
@@ -108,14 +118,6 @@ class SynthPanel:
             self._owner.addObserver(node, event, self.updateButtons)
 
     # -- the organ and the tumor's place ---------------------------------------------------------------
-
-    def _onOrganChosen(self, _chosen=None) -> None:
-        isSettling = self._settling.active or isChanging(slicer.mrmlScene)
-        if self.parameters is None or self._updating or isSettling:
-            return
-        selector = self.ui.organSegmentSelector
-        self.parameters.organSegmentID = selector.currentSegmentID()
-        self.parameters.organSegmentation = selector.currentNode()
 
     def onLabelOrgan(self) -> None:
         """Compute the organ from the CT."""
@@ -186,38 +188,15 @@ class SynthPanel:
 
     def run(self, start, *arguments, **options) -> None:
         """Start a job of the logic and show how it goes."""
-        self.ui.logText.setPlainText("")
-        try:
-            start(
-                *arguments, onProgress=self._onProgress, onError=self._onError, onLog=self._onLog, **options
-            )
-        except FreeTumorError as error:
-            self._onError(error.kind, str(error))
-            return
-        self._onProgress(_("starting"), 0.0)
-        self.updateButtons()
-
-    def _onProgress(self, message: str, share: float) -> None:
-        self.ui.progressBar.setVisible(True)
-        self.ui.progressBar.value = round(100 * share)
-        self.say(message)
-
-    def _onLog(self, text: str) -> None:
-        self.ui.logText.appendPlainText(text)
-
-    def _onError(self, kind: str, message: str) -> None:
-        self._onLog(message)
-        self.finished(explain(kind, message))
+        self._job.run(start, *arguments, **options)
 
     def finished(self, text: str = "") -> None:
         """No job runs any more: say how it went."""
-        self.ui.progressBar.setVisible(False)
-        self.say(text)
-        self.update()
+        self._job.finished(text)
 
     def say(self, text: str) -> None:
         """One line under the button."""
-        self.ui.statusLabel.text = text
+        self._job.say(text)
 
     # -- the result ------------------------------------------------------------------------------------
 

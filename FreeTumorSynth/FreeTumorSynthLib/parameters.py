@@ -4,6 +4,8 @@ import pathlib
 from typing import Annotated
 
 from freetumor.anatomy import ORGANS, SIZE_CLASSES
+from freetumor.nets.backends import BACKENDS
+from freetumor.nets.devices import DEVICES
 from freetumor.organs import CONVENTIONS
 from freetumor.synthesis.engines import ENGINES
 from slicer import (
@@ -32,6 +34,7 @@ class FreeTumorSynthParameterNode:
     the organ; labelConvention or organValues tell its ids in the label map.
     mode: draw (drawnSegmentation, drawnSegmentID), place (right, anterior, superior, RAS mm), sample (count).
     size: by diameter (mm) or of a size class. contrast: HU, used with ownContrast.
+    model, judgeModel: names of models; empty for the first that fits. judgeThreshold: T of the learned judge.
     resultVolume: the synthetic CT that is shown and that Accept, Undo, Compare and Save act on.
     """
 
@@ -61,7 +64,12 @@ class FreeTumorSynthParameterNode:
     contrast: Annotated[float, Decimals(0), SingleStep(5.0), WithinRange(-300.0, 1000.0)] = -40.0
 
     engine: Annotated[str, Choice(list(ENGINES))] = next(iter(ENGINES))
-    device: Annotated[str, Choice([AUTO, "cuda", "cpu"])] = AUTO
+    model: str
+    askModel: bool = False
+    judgeModel: str
+    judgeThreshold: Annotated[float, Decimals(2), SingleStep(0.05), WithinRange(0.0, 0.99)] = 0.7
+    device: Annotated[str, Choice(list(DEVICES))] = AUTO
+    backend: Annotated[str, Choice([AUTO, *BACKENDS])] = AUTO
     rim: Annotated[str, Choice(list(_ANSWERS))] = AUTO
     core: Annotated[str, Choice(list(_ANSWERS))] = AUTO
     exophytic: Annotated[str, Choice(list(_ANSWERS))] = AUTO

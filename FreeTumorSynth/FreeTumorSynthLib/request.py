@@ -5,6 +5,8 @@ from freetumor.anatomy import organ as organRow
 from freetumor.errors import BadInput
 from freetumor.job import parse_ids
 from freetumor.organs import LABELERS, OrganLabels, organ_labels
+from freetumor.quality import JUDGES
+from freetumor.synthesis.engines import ENGINES
 from freetumor.volume import Volume, on_grid
 from FreeTumorSlicerLib.volumes import geometryOfNode, labelsFromSegmentation, volumeFromNode
 from slicer.i18n import tr as _
@@ -76,17 +78,20 @@ def position(parameters) -> tuple:
 
 
 def requestOf(parameters) -> dict:
-    """Fields of :class:`freetumor.pipeline.Request` as plain JSON."""
+    """Fields of :class:`freetumor.request.Request` as plain JSON."""
+    style = {
+        "contrast_hu": parameters.contrast if parameters.ownContrast else None,
+        "rim": _answer(parameters.rim),
+        "core": _answer(parameters.core),
+    }
+    follows = ENGINES[parameters.engine].style
     request = {
         "seed": parameters.seed,
         "engine": parameters.engine,
         "gate": not parameters.keepRejected,
         "exophytic": _answer(parameters.exophytic),
-        "style": {
-            "contrast_hu": parameters.contrast if parameters.ownContrast else None,
-            "rim": _answer(parameters.rim),
-            "core": _answer(parameters.core),
-        },
+        "style": {name: value if name in follows else None for name, value in style.items()},
+        **_networks(parameters),
     }
     if parameters.mode == DRAW:
         return request
@@ -98,6 +103,20 @@ def requestOf(parameters) -> dict:
         request["at"] = [list(position(parameters))]
     if parameters.mode == SAMPLE:
         request["count"] = parameters.count
+    return request
+
+
+def _networks(parameters) -> dict:
+    """What is asked of models, where the engine or the judge needs one."""
+    request, learned = {}, ENGINES[parameters.engine].generator is not None
+    if learned:
+        request["model"] = parameters.model or None
+    if parameters.askModel:
+        request["judges"] = list(JUDGES)
+        request["judge_model"] = parameters.judgeModel or None
+        request["judge_threshold"] = parameters.judgeThreshold
+    if learned or parameters.askModel:
+        request |= {"device": parameters.device, "backend": parameters.backend}
     return request
 
 

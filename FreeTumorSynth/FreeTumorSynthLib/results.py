@@ -7,6 +7,7 @@ import slicer
 from freetumor.anatomy import organ as organRow
 from freetumor.synthesis.provenance import NOTICE
 from freetumor.volume import Box, Volume, read_volume
+from FreeTumorSlicerLib.hierarchy import placeBeside
 from FreeTumorSlicerLib.volumes import labelsFromSegmentation, nodeFromVolume, segmentFromMask, volumeFromNode
 from slicer.i18n import tr as _
 
@@ -97,8 +98,14 @@ class Result:
         return tuple(self.provenance["lesions"][0]["got"]["centre_ras_mm"])
 
     def words(self) -> str:
-        """Size, place, contrast and verdict of every tumor, for people."""
-        return "\n".join(_sayLesion(lesion) for lesion in self.provenance["lesions"])
+        """Size, place, contrast and verdict of every tumor, and the models that had a part in it."""
+        record = self.provenance
+        judge = next((j["model"] for j in record.get("judges", ()) if "model" in j), None)
+        lines = [_sayLesion(lesion, judge) for lesion in record["lesions"]]
+        if record.get("model") is not None:
+            made = _("Made by the engine {engine} with the model {model}.")
+            lines.append(made.format(engine=record["engine"], model=record["model"]["name"]))
+        return "\n".join(lines)
 
 
 def earlierResults(volumeNode) -> list:
@@ -139,7 +146,7 @@ def addResult(done: dict, folder, job: dict, inputNode) -> Result:
     node.SetAttribute(STATE, PENDING)
     node.SetNodeReferenceID(_INPUT, inputNode.GetID())
     node.SetNodeReferenceID(_SEGMENTATION, segmentation.GetID())
-    _besideInHierarchy(inputNode, node, segmentation)
+    placeBeside(inputNode, node, segmentation)
     return Result(node)
 
 
@@ -162,26 +169,25 @@ def _mark(node, provenance: dict) -> None:
     node.SetDescription(NOTICE)
 
 
-def _besideInHierarchy(inputNode, *nodes) -> None:
-    """Under the study of the CT, where a user looks for them."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(inputNode))
-    if parent != hierarchy.GetInvalidItemID():
-        for node in nodes:
-            hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), parent)
-
-
 def _isReferenced(model) -> bool:
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     return any(node.GetNodeReference(_ORGAN) is model for node in nodes)
 
 
-def _sayLesion(lesion: dict) -> str:
+def _sayLesion(lesion: dict, judge) -> str:
     got, verdict = lesion["got"], lesion["verdict"]
     where = ", ".join(f"{c:.0f}" for c in got["centre_ras_mm"])
-    text = _("Tumor {number}: {size:.1f} mm at R,A,S = {where} mm, {contrast:+.0f} HU to the organ.").format(
-        number=lesion["id"], size=got["diameter_mm"], where=where, contrast=got["contrast_hu"]
-    )
+    parts = [
+        _("Tumor {number}: {size:.1f} mm at R,A,S = {where} mm, {contrast:+.0f} HU to the organ.").format(
+            number=lesion["id"], size=got["diameter_mm"], where=where, contrast=got["contrast_hu"]
+        )
+    ]
     if verdict["passed"]:
-        return text + " " + _("Passed the quality test.")
-    return text + " " + _("FAILED the quality test: {reasons}.").format(reasons="; ".join(verdict["reasons"]))
+        parts.append(_("Passed the quality test."))
+        if judge is not None:
+            found = next(f["value"] for f in verdict["findings"] if f["name"] == "recall")
+            parts.append(_("The model {judge} finds {share:.0%} of it.").format(judge=judge, share=found))
+    else:
+        failed = _("FAILED the quality test: {reasons}.")
+        parts.append(failed.format(reasons="; ".join(verdict["reasons"])))
+    return " ".join(parts)

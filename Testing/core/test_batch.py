@@ -4,7 +4,9 @@ import json
 import freetumor.batch
 import pytest
 from freetumor import pipeline
+from freetumor.batch_rows import read_rows
 from freetumor.quality import Finding, Verdict
+from freetumor.request import Request
 from freetumor.volume import write_volume
 from runs import array, command, contents, tree
 
@@ -193,3 +195,17 @@ def test_a_list_that_cannot_be_read_is_refused_before_any_work(tmp_path, text, w
     for word in words:
         assert word in said.line
     assert tree(tmp_path) == ["list.csv"]
+
+
+def test_models_and_judges_are_chosen_by_columns(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "ct,organ,out,engine,model,device,backend,judge,judge_model,judge_threshold\n"
+        "ct.nii,liver,a,learned,mine,cpu,torch,model-free learned,models/other,0.5\n"
+        "ct.nii,liver,b,,,,,,,\n"
+    )
+    first, second = (row.job.request for row in read_rows(path))
+    assert (first.engine, first.model, first.device, first.backend) == ("learned", "mine", "cpu", "torch")
+    assert (first.judges, first.judge_threshold) == (("model-free", "learned"), 0.5)
+    assert first.judge_model == str(tmp_path / "models" / "other")
+    assert second == Request()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from freetumor.cases import check_free, read_case, remove_partial
+from freetumor.cases import read_case
 from freetumor.errors import BadInput
+from freetumor.files import check_free, remove_partial
 from freetumor.synthesis.provenance import NOTICE
 from freetumor.volume import read_volume, write_volume
 from PIL import Image

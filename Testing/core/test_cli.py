@@ -167,6 +167,39 @@ def test_options_arrive_where_they_belong(asked):
     assert asked("--mask", "m.nii.gz").mask.name == "m.nii.gz"
 
 
+def test_models_and_judges_are_chosen_by_options(asked):
+    request = asked(
+        *("--engine", "learned", "--model", "m", "--device", "cpu", "--backend", "torch"),
+        *("--judge", "model-free", "--judge", "learned", "--judge-model", "j", "--judge-threshold", "0.5"),
+    ).request
+    assert (request.engine, request.model, request.device, request.backend) == (
+        "learned",
+        "m",
+        "cpu",
+        "torch",
+    )
+    assert (request.judges, request.judge_model) == (("model-free", "learned"), "j")
+    assert request.judge_threshold == 0.5
+    usual = asked().request
+    assert (usual.model, usual.device, usual.backend) == (None, "auto", "auto")
+    assert (usual.judges, usual.judge_model) == (("model-free",), None)
+    assert usual.judge_threshold == 0.7
+
+
+def test_warnings_go_to_stderr_or_into_the_object(monkeypatch):
+    class Warned(Captured):
+        def to_dict(self):
+            return super().to_dict() | {"warnings": ["plain torch computes"]}
+
+    monkeypatch.setattr("freetumor.job.run", lambda job, progress: Warned(job))
+    arguments = ("synthesize", "ct.nii.gz", "--organ", "kidney", "--out", "case")
+    said = command(*arguments)
+    assert (said.code, said.out) == (0, "case: case\n")
+    assert said.err == "freetumor: warning: plain torch computes\n"
+    said = command(*arguments, "--json")
+    assert (said.err, said.json["warnings"]) == ("", ["plain torch computes"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

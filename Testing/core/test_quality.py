@@ -7,7 +7,7 @@ import pytest
 from freetumor.anatomy import organ
 from freetumor.organs import organ_labels
 from freetumor.pipeline import Request, synthesize
-from freetumor.quality import JUDGES, Evidence, Finding, quality_test
+from freetumor.quality import MODEL_FREE, Evidence, Finding, quality_test
 from freetumor.synthesis import Patch
 from scipy import ndimage
 
@@ -73,13 +73,11 @@ def test_reasons_are_words_with_numbers(liver_patch):
     assert len(record["findings"]) == 6
 
 
-def test_another_judge_is_one_more_entry(liver_patch, monkeypatch):
-    grim = {**JUDGES, "grim": lambda e: [Finding("grim", False, 0.0, "", "never", "nothing pleases it")]}
-    monkeypatch.setattr("freetumor.quality.JUDGES", grim)
-    verdict = quality_test(
-        Evidence(liver_patch, liver_patch.hu - 35.0 * liver_patch.inside), ("model-free", "grim")
-    )
+def test_each_judge_has_its_say(liver_patch):
+    grim = {**MODEL_FREE, "grim": lambda e: [Finding("grim", False, 0.0, "", "never", "nothing pleases it")]}
+    verdict = quality_test(Evidence(liver_patch, liver_patch.hu - 35.0 * liver_patch.inside), grim)
     assert verdict.reasons == ["nothing pleases it"]
+    assert verdict.to_dict()["judges"] == {"model-free": True, "grim": False}
 
 
 def vars_of(patch: Patch) -> dict:

@@ -11,9 +11,12 @@ import pytest
 CORE = Path(freetumor.__file__).parent
 FILES = sorted(CORE.rglob("*.py"))
 SLICER = {"slicer", "qt", "ctk", "vtk", "mrml", "PySide6"}
-LEARNING = {"torch", "monai"}
+LEARNING = {"torch", "monai", "openvino", "safetensors"}
 # The data flow: a room imports from rooms before it, never from one after it.
-FLOW = ("errors", "anatomy", "volume", "organs", "masks", "synthesis", "quality", "pipeline", "report")
+FLOW = (
+    *("errors", "files", "anatomy", "volume", "organs", "masks", "models", "nets", "synthesis", "quality"),
+    *("request", "pipeline", "report"),
+)
 
 
 def imported(path: Path) -> set[str]:

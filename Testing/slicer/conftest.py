@@ -49,6 +49,14 @@ def scene(host):
     host.processEvents()
 
 
+@pytest.fixture(autouse=True)
+def models(tmp_path, monkeypatch) -> Path:
+    """The folder of the user's models, empty: what this computer's user has installed is not looked at."""
+    folder = tmp_path / "models of the user"
+    monkeypatch.setenv("FREETUMOR_MODELS", str(folder))  # jobs inherit it
+    return folder
+
+
 @pytest.fixture
 def messages(host):
     """What the user was shown: ``messages.texts()``; questions: ``messages.answer(False)``."""
@@ -90,6 +98,21 @@ def synth(scene):
 def segment(scene):
     """Module FreeTumor Segment: its widget object."""
     yield from _loaded(SEGMENT / "FreeTumorSegment.py")
+
+
+@pytest.fixture
+def endless(monkeypatch, tmp_path):
+    """Jobs that report once and then hang, with a child of their own."""
+    from FreeTumorSlicerLib import processes
+
+    script = tmp_path / "hangs.py"
+    script.write_text(
+        "import json, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        "print(json.dumps({'event': 'log', 'message': str(child.pid)}), flush=True)\n"
+        "time.sleep(300)\n"
+    )
+    monkeypatch.setattr(processes, "scriptPath", lambda: script)
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_the_command_says_what_is_wrong_with_the_ct_it_got(capsys, tmp_path):
 
 
 def test_the_command_says_what_to_do_where_the_window_is_not_installed(monkeypatch, tmp_path):
-    from freetumor import desktop as command
+    from freetumor.commands import desktop as command
     from freetumor.errors import BadInput
 
     with pytest.raises(BadInput, match="Clone the repository"):

@@ -57,7 +57,7 @@ def test_check_tells_what_is_installed_and_what_computes(hub):
 def test_a_declined_or_impossible_installation_is_told_in_words(hub, monkeypatch):
     from FreeTumorSlicerLib import dependencies
 
-    def declined(progress):
+    def declined(progress, optional):
         raise RuntimeError("The extension PyTorch is missing: install it.")
 
     monkeypatch.setattr(dependencies, "install", declined)
@@ -162,7 +162,7 @@ def test_closing_the_scene_ends_the_running_job(hub, phantom, tmp_path, scene):
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [("train", "expected a kind of job of"), ("export", "Kind of job: export")]
+    ("kind", "words"), [("bake", "expected a kind of job of"), ("export", "Kind of job: export")]
 )
 def test_a_job_file_says_whether_it_can_be_run(hub, tmp_path, kind, words):
     choose(hub, jobFile=writeJob(tmp_path, kind))
@@ -192,7 +192,9 @@ def test_every_parameter_survives_a_saved_scene(hub, scene, tmp_path):
         exportFolder=tmp_path / "set",
         jobFile=writeJob(tmp_path / "job", "export"),
         packFolder=tmp_path / "packed",
+        modelFile=tmp_path / "checkpoint.pt",
     )
+    hub.ui.modelGroupCombo.setCurrentText("chest")
     before = {
         name: hub.logic.getParameterNode().getValue(name)
         for name in hub.logic.getParameterNode().allParameters

@@ -11,7 +11,13 @@ from freetumor.volume import Geometry, Volume
 from synth_steps import choose, load
 
 PATHS = {
-    HUB / "FreeTumorSlicer.py": ("casesFolderEdit", "exportFolderEdit", "jobFileEdit", "packFolderEdit"),
+    HUB / "FreeTumorSlicer.py": (
+        "casesFolderEdit",
+        "exportFolderEdit",
+        "jobFileEdit",
+        "packFolderEdit",
+        "modelFileEdit",
+    ),
     SYNTH / "FreeTumorSynth.py": ("caseFolderLineEdit", "exportFolderLineEdit"),
     SEGMENT / "FreeTumorSegment.py": ("casesFolderEdit", "labelFileEdit"),
 }

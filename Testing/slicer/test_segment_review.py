@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,14 +89,6 @@ def erase(node, corner: tuple[int, int, int]) -> None:
     slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, lesion, volume)
 
 
-def test_the_module_says_that_models_are_missing_and_offers_import(segment):
-    import qt
-
-    assert "not installed yet" in segment.ui.modelsLabel.text
-    assert "Import a label map" in segment.ui.modelsLabel.text
-    assert not [b for b in segment.parent.findChildren(qt.QPushButton) if b.text.lower().startswith("run")]
-
-
 def test_import_is_offered_once_there_is_a_ct_and_a_file(segment, ct, labelFile):
     assert not segment.ui.importButton.enabled
     assert segment.ui.importButton.toolTip == "Choose a CT first."
@@ -117,6 +110,14 @@ def test_an_imported_label_map_is_segments_with_terminology_and_a_table_of_lesio
     assert [float(text) for text in cells(segment.ui.lesionTable, 2)] == pytest.approx([4.1, 4.1], rel=0.01)
     assert cells(segment.ui.lesionTable, 4) == [str(LESION_HU)] * 2
     assert cells(segment.ui.lesionTable, 5) == ["-", "-"]
+
+
+def test_lesions_are_listed_before_anything_is_installed_into_slicer(segment, imported, monkeypatch):
+    before = cells(segment.ui.lesionTable, 2)
+    monkeypatch.setitem(sys.modules, "cc3d", None)  # 3D Slicer does not carry it
+    segment.ui.updateButton.click()
+    assert cells(segment.ui.lesionTable, 2) == before
+    assert len(before) == 2
 
 
 def test_a_click_on_a_lesion_jumps_there_in_all_slices(segment, imported, host):
@@ -306,7 +307,7 @@ def test_a_damaged_case_is_told_and_the_open_one_stays(opened, cases):
 
 
 def test_keys_work_in_the_module_and_not_outside(opened, host):
-    shortcuts = {s.key.toString(): s for s in opened._shortcuts}
+    shortcuts = {s.key.toString(): s for s in opened.shortcuts.all}
     shortcuts["Ctrl+Shift+Right"].activated.emit()
     assert opened.ui.statusLabel.text == "Opened case2."
     shortcuts["Ctrl+Shift+Y"].activated.emit()

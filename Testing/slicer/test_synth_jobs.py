@@ -22,21 +22,6 @@ def ready(synth, phantom):
 
 
 @pytest.fixture
-def endless(monkeypatch, tmp_path):
-    """Jobs that report once and then hang, with a child of their own."""
-    from FreeTumorSlicerLib import processes
-
-    script = tmp_path / "hangs.py"
-    script.write_text(
-        "import json, subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
-        "print(json.dumps({'event': 'log', 'message': str(child.pid)}), flush=True)\n"
-        "time.sleep(300)\n"
-    )
-    monkeypatch.setattr(processes, "scriptPath", lambda: script)
-
-
-@pytest.fixture
 def failing(monkeypatch, tmp_path):
     """Jobs that end in a given way."""
     from FreeTumorSlicerLib import processes
@@ -111,7 +96,8 @@ def test_a_ct_that_is_removed_during_the_job_is_no_error(ready):
     finish(ready)
     assert ready.panel.result is None
     assert volumes() == 0
-    assert not ready.ui.progressBar.isVisible()
+    assert "the CT was removed" in ready.ui.statusLabel.text
+    assert ready.ui.progressBar.isHidden()
 
 
 def test_a_module_that_is_unloaded_takes_its_job_with_it(scene, phantom, endless):

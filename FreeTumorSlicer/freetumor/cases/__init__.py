@@ -1,5 +1,5 @@
 """Case folders: a synthetic CT with its labels, masks, provenance and picture."""
 
-from freetumor.cases.case import Case, check_free, read_case, remove_partial, write_case, write_json
+from freetumor.cases.case import Case, read_case, write_case
 
-__all__ = ["Case", "check_free", "read_case", "remove_partial", "write_case", "write_json"]
+__all__ = ["Case", "read_case", "write_case"]

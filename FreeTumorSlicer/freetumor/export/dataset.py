@@ -10,9 +10,10 @@ from types import MappingProxyType
 
 import freetumor
 from freetumor.anatomy import ORGANS, group_labels
-from freetumor.cases import Case, read_case, write_json
-from freetumor.cases.case import CT, LABELS, os_errors
+from freetumor.cases import Case, read_case
+from freetumor.cases.case import CT, LABELS
 from freetumor.errors import BadInput
+from freetumor.files import os_errors, write_json
 from freetumor.synthesis.provenance import NOTICE
 from freetumor.volume import Storage, Volume, read_volume, write_volume
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -82,7 +83,13 @@ class OrganMap:
         near[tuple(coarse.T)] = True
         return ndimage.distance_transform_edt(~near, sampling=self.geometry.spacing) <= GAP_MM
 
-    @property
+    @cached_property
+    def _depths(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where :attr:`depth` is above 0, as flat indices, and what it is there."""
+        within = np.flatnonzero(self.depth > 0)
+        return within, self.depth.ravel()[within]
+
+    @cached_property
     def deepest(self) -> float:
         """Largest distance to the organ's border, mm."""
         return float(self.depth.max(initial=0.0))
@@ -90,7 +97,7 @@ class OrganMap:
     @property
     def volume(self) -> float:
         """Free volume of the organ, mm^3."""
-        return float((self.depth > 0).sum()) * self.geometry.voxel_volume
+        return float(self._depths[0].size) * self.geometry.voxel_volume
 
     def candidates(
         self, diameter: float, rng: np.random.Generator, count: int, *, at_border: bool
@@ -101,11 +108,10 @@ class OrganMap:
         """
         radius = diameter / 2.0
         low, high = (0.35, 0.8) if at_border else (0.85, np.inf)
-        room = (self.depth >= low * radius) & (self.depth <= high * radius) & (self.depth > 0)
-        if not room.any():
-            room = self.depth >= min(low * radius, 0.8 * self.deepest)
-            room &= self.depth > 0
-        index = np.flatnonzero(room)
+        within, depth = self._depths
+        index = within[(depth >= low * radius) & (depth <= high * radius)]
+        if index.size == 0:
+            index = within[depth >= min(low * radius, 0.8 * self.deepest)]
         if index.size == 0:
             return np.empty((0, 3))
         chosen = rng.choice(index, size=(_OUTWARDS if at_border else 1) * count)
@@ -114,10 +120,11 @@ class OrganMap:
         if at_border:
             # Of several draws the one farthest out: under the ribs rather than at the hilum.
             draws = points.reshape(count, _OUTWARDS, 3)
-            outwards = np.linalg.norm(draws - self._middle(), axis=-1).argmax(axis=1)
+            outwards = np.linalg.norm(draws - self._middle, axis=-1).argmax(axis=1)
             points = draws[np.arange(count), outwards]
         return points
 
+    @cached_property
     def _middle(self) -> np.ndarray:
         """Centre of mass of the organ in RAS mm: between the sides where there are two."""
         return self.geometry.index_to_ras(np.argwhere(self.depth > 0).mean(axis=0))

@@ -15,6 +15,8 @@ LOWEST, HIGHEST = 3, 24  # degrees: below are position and axes, beyond 360 / 24
 _COARSE = 3  # every third direction is enough to integrate
 _SOFT = 0.6  # log radius at which lobes stop growing: real tumors have lobes, not thorns
 _LARGEST = 1.2  # amplitude, in units of the field's standard deviation
+_PAIRS = np.triu_indices(3)  # of a symmetric matrix
+_TWICE = np.array([1.0, 2.0, 2.0, 1.0, 2.0, 1.0])  # how often each of them is in it
 
 
 @lru_cache
@@ -54,7 +56,10 @@ def random_field(normals: np.ndarray, slope: float) -> np.ndarray:
     waves = (normals[0] - 1j * normals[1]) * scale  # (degree, order)
     waves[:, 1:] *= 0.5
     spectrum = np.zeros((ROWS, COLUMNS // 2 + 1), dtype=np.complex128)
-    spectrum[:, : HIGHEST + 1] = np.einsum("mrl,lm->rm", _legendre(), waves)
+    # Real matrices times complex vectors, order by order.
+    parts = np.stack([waves.T.real, waves.T.imag], axis=-1)
+    sums = _legendre() @ parts
+    spectrum[:, : HIGHEST + 1] = (sums[..., 0] + 1j * sums[..., 1]).T
     return np.fft.irfft(spectrum, n=COLUMNS, axis=1, norm="forward")
 
 
@@ -82,24 +87,48 @@ def _softened(log_radius: np.ndarray) -> np.ndarray:
 
 def _roughness(log_radius: np.ndarray) -> float:
     """Share of the body with `log_radius` (coarse directions) that is outside its matched ellipsoid."""
-    unit, weights = sphere(_COARSE)
-    radius = np.exp(log_radius)
-    volume, centre, moments = _moments(radius, unit, weights)
+    unit, products, weights, _ = _integrals()
+    radius = np.exp(log_radius.ravel())
+    cubes = weights * radius**3
+    volume, centre, moments = _moments(radius, cubes)
     inverse = np.linalg.inv(moments)
     # Along each direction, where the ellipsoid of the body's moments and volume ends.
-    across = np.einsum("rca,ab,rcb->rc", unit, inverse, unit)
+    across = products @ (inverse[_PAIRS] * _TWICE)
     offset = unit @ (inverse @ centre)
     level = volume ** (2.0 / 3.0) / np.cbrt(np.linalg.det(moments)) - centre @ inverse @ centre
     matched = (offset + np.sqrt(np.maximum(offset**2 + across * level, 0.0))) / across
     return 1.0 - float((weights * np.minimum(radius, matched) ** 3).sum() / volume)
 
 
-def _moments(radius, unit, weights) -> tuple[float, np.ndarray, np.ndarray]:
-    """Volume (in unit spheres), centroid (3,), five times the covariance (3, 3): 1, 0, I for the sphere."""
-    volume = float((weights * radius**3).sum())
-    centre = np.einsum("rc,rca->a", weights * radius**4, unit) * 0.75 / volume
-    second = np.einsum("rc,rca,rcb->ab", weights * radius**5, unit, unit) * 3.0 / volume
+def _moments(radius: np.ndarray, cubes: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Volume (in unit spheres), centroid (3,), five times the covariance (3, 3): 1, 0, I for the sphere.
+
+    `cubes` are the weights times ``radius ** 3``; both in coarse directions, flat.
+    """
+    unit, products, _, _ = _integrals()
+    volume, fourth = float(cubes.sum()), cubes * radius
+    centre = fourth @ unit * 0.75 / volume
+    second = _symmetric((fourth * radius) @ products) * 3.0 / volume
     return volume, centre, second - 5.0 * np.outer(centre, centre)
+
+
+@lru_cache
+def _integrals() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of the coarse directions, flat: unit vectors (n, 3), their products (n, 6) at :data:`_PAIRS`, weights
+    (n,), and what bending needs: ``x ** 2`` times each of x, y and z, and ``x ** 4``, (n, 4).
+    """
+    unit, weights = sphere(_COARSE)
+    flat = unit.reshape(-1, 3)
+    square = flat[:, :1] ** 2
+    products = flat[:, _PAIRS[0]] * flat[:, _PAIRS[1]]
+    return flat, products, weights.ravel(), np.concatenate([square * flat, square**2], axis=1)
+
+
+def _symmetric(six: np.ndarray) -> np.ndarray:
+    """The symmetric matrix (3, 3) with the entries `six` at :data:`_PAIRS`."""
+    matrix = np.empty((3, 3))
+    matrix[_PAIRS] = matrix[_PAIRS[::-1]] = six
+    return matrix
 
 
 def bend(points: np.ndarray, amount: float) -> np.ndarray:
@@ -110,16 +139,21 @@ def bend(points: np.ndarray, amount: float) -> np.ndarray:
 
 
 def bent_moments(log_radius: np.ndarray, amount: float) -> tuple[float, np.ndarray, np.ndarray]:
-    """Volume (mm^3 if the radius is in mm), centroid and covariance of the body bent by `amount`."""
-    unit, weights = sphere(_COARSE)
-    surface = unit * np.exp(log_radius[::_COARSE, ::_COARSE, None])
-    # Four Gauss points along each radius integrate the bent body's second moments exactly.
-    nodes, shares = np.polynomial.legendre.leggauss(4)
-    nodes, shares = 0.5 * (nodes + 1.0), 0.5 * shares
-    body = bend(surface[..., None, :] * nodes[:, None], amount).reshape(-1, 3)
-    cubes = weights * np.exp(3.0 * log_radius[::_COARSE, ::_COARSE])
-    mass = (cubes[..., None] * shares * nodes**2).ravel()
-    total = mass.sum()
-    centre = mass @ body / total
-    body -= centre
-    return 4.0 * np.pi * float(total), centre, (body * mass[:, None]).T @ body / total
+    """Volume (mm^3 if the radius is in mm), centroid and covariance of the body bent by `amount`.
+
+    Bending moves a point by ``amount * x ** 2`` along z. So the moments of the bent body are moments of the
+    body as it was, up to the fourth order, and each of these is an integral over the directions.
+    """
+    unit, products, weights, bending = _integrals()
+    radius = np.exp(log_radius[::_COARSE, ::_COARSE]).ravel()
+    powers = weights * radius**3
+    volume = powers.sum() / 3.0
+    first = (powers := powers * radius) @ unit / (4.0 * volume)
+    second = _symmetric((powers := powers * radius) @ products) / (5.0 * volume)
+    cubic = (powers := powers * radius) @ bending[:, :3] / (6.0 * volume)
+    quartic = (powers * radius) @ bending[:, 3] / (7.0 * volume)
+    centre = first + np.array([0.0, 0.0, amount * second[0, 0]])
+    second[:2, 2] += amount * cubic[:2]
+    second[2, :2] = second[:2, 2]
+    second[2, 2] += 2.0 * amount * cubic[2] + amount**2 * quartic
+    return 4.0 * np.pi * float(volume), centre, second - np.outer(centre, centre)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -161,19 +162,18 @@ class _Search:
 
     def _places(
         self, diameter: float, at: tuple[float, float, float] | None, rng: np.random.Generator
-    ) -> np.ndarray:
+    ) -> Iterator[np.ndarray]:
         if at is not None:
-            return np.array([at] * _SHAPES, dtype=float)
-        organ = self._labels.organ
-        at_border = bool(rng.random() < organ.subpleural) or self._exophytic
-        return np.concatenate(
-            [
-                self._map.candidates(diameter, rng, _PLACES // 2, at_border=at_border),
-                self._map.candidates(diameter, rng, _PLACES // 2, at_border=False),
-                # Last, the deepest places there are: what fits anywhere fits there.
-                self._map.deepest_centres(_SHAPES),
-            ]
-        )
+            yield from np.array([at] * _SHAPES, dtype=float)
+            return
+        at_border = bool(rng.random() < self._labels.organ.subpleural) or self._exophytic
+        drawn = [
+            self._map.candidates(diameter, rng, _PLACES // 2, at_border=border)
+            for border in (at_border, False)
+        ]
+        yield from np.concatenate(drawn)
+        # Last, the deepest places there are: what fits anywhere fits there.
+        yield from self._map.deepest_centres(_SHAPES)
 
     def _largest(self, shape: Shape, centre: np.ndarray) -> float:
         largest = _MAP_ERROR * largest_that_fits(shape, centre, **self._coarse)

@@ -162,7 +162,8 @@ def _assembled(
     forward = (frame * axes) @ (vectors / np.sqrt(values)) @ vectors.T
     forward *= diameter * np.cbrt(np.pi / 6.0 / (volume * abs(np.linalg.det(forward))))
     unit, _ = radius_field.sphere()
-    surface = radius_field.bend(unit * np.exp(log_radius)[..., None], amount) - centre
+    surface = radius_field.bend(unit * np.exp(log_radius)[..., None], amount).reshape(-1, 3) - centre
+    x, y, z = forward @ surface.T
     return Shape(
         diameter=float(diameter),
         inverse=np.linalg.inv(forward),
@@ -170,7 +171,7 @@ def _assembled(
         bend=float(amount),
         log_radius=np.concatenate([log_radius, log_radius[:, :1]], axis=1).astype(np.float32),
         # Between the nodes of the table the surface lies at most a little farther out than on them.
-        reach=1.02 * float(np.linalg.norm(surface @ forward.T, axis=-1).max()),
+        reach=1.02 * float(np.sqrt((x * x + y * y + z * z).max())),
         elongation=float(axes[0]),
         flatness=float(1.0 / axes[2]),
         roughness=roughness,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from scipy import ndimage
 
 from freetumor.volume import Box, Geometry
 
@@ -54,6 +56,14 @@ class TumorMask:
         """Centre of mass in RAS mm."""
         index = np.array([axis.mean() for axis in np.nonzero(self.inside)])
         return tuple(float(c) for c in self.geometry.index_to_ras(index))
+
+    @cached_property
+    def depth_mm(self) -> np.ndarray:
+        """Distance of each tumor voxel to the mask's surface in mm, on :attr:`box`; 0 outside. float32."""
+        # Padded: where the mask fills its box, the box's side is the mask's surface.
+        padded = np.pad(self.inside, 1)
+        depth = ndimage.distance_transform_edt(padded, sampling=self.geometry.spacing)[1:-1, 1:-1, 1:-1]
+        return depth.astype(np.float32)
 
     def on(self, outer: Box, soft: bool = False) -> np.ndarray:
         """The mask (or its soft form) on a larger box that holds :attr:`box`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 import SimpleITK as sitk
@@ -75,9 +74,8 @@ def patient_axes(array: np.ndarray, geometry: Geometry) -> tuple[np.ndarray, tup
 
     Writing to the view writes to `array`.
     """
-    direction = geometry.affine[:3, :3][::-1, ::-1] / geometry.spacing  # rows S, A, R; columns k, j, i
-    axes = max(permutations(range(3)), key=lambda p: sum(abs(direction[row, p[row]]) for row in range(3)))
-    turns = tuple(slice(None, None, 1 if direction[row, axes[row]] >= 0 else -1) for row in range(3))
+    axes, signs = geometry.patient_axes()
+    turns = tuple(slice(None, None, sign) for sign in signs)
     return array.transpose(axes)[turns], tuple(geometry.spacing[axis] for axis in axes)
 
 

@@ -13,7 +13,6 @@ from scipy import ndimage
 
 from freetumor.masks.fitting import SIZE_TOLERANCE
 from freetumor.quality.findings import Finding
-from freetumor.synthesis.noise import noise_sigma
 from freetumor.synthesis.patch import Patch
 
 MIN_CNR = 1.0
@@ -40,11 +39,10 @@ class Evidence:
         core = self.patch.inside & (self.patch.soft > 0.9) & (self.patch.depth_mm > 1.0)
         return core if core.sum() >= 8 else self.patch.inside
 
-    @cached_property
+    @property
     def organ_level(self) -> float:
         """Median HU of the organ around the lesion."""
-        shell = self.patch.shell
-        return float(np.median(self.patch.hu[shell] if shell.any() else self.patch.hu))
+        return self.patch.level
 
     @cached_property
     def level(self) -> float:
@@ -56,10 +54,10 @@ class Evidence:
         """HU of the lesion's core minus the organ around it."""
         return self.level - self.organ_level
 
-    @cached_property
+    @property
     def noise(self) -> float:
         """Noise of the organ around the lesion, HU."""
-        return noise_sigma(self.patch.hu, self.patch.shell)
+        return self.patch.noise
 
 
 def contrast(e: Evidence) -> Finding:

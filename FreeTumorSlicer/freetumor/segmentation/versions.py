@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from freetumor.cases.case import LABELS, os_errors, write_json
+from freetumor.cases.case import LABELS
 from freetumor.errors import BadInput
+from freetumor.files import os_errors, write_json
 from freetumor.volume import Volume, check_same_grid, on_grid, read_volume, write_volume
 
 STATUSES = ("open", "approved", "flagged")

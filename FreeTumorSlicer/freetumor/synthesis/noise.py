@@ -30,8 +30,17 @@ def noise_sigma(hu: np.ndarray, where: np.ndarray) -> float:
     # Only the box of the voxels, and what the Laplacian sees beside it.
     box = Box.of(where)
     outer = box.grown((0, 1, 1), hu.shape)
-    values = ndimage.convolve(hu[outer.slices], _LAPLACIAN, mode="nearest")[where[outer.slices]]
-    return _spread(values - np.median(values))
+    return spread_of(fine_detail(hu[outer.slices])[where[outer.slices]])
+
+
+def fine_detail(hu: np.ndarray) -> np.ndarray:
+    """What the noise is measured on, the Laplacian in the plane: (k, j, i), linear in `hu`."""
+    return ndimage.convolve(hu, _LAPLACIAN, mode="nearest")
+
+
+def spread_of(detail: np.ndarray) -> float:
+    """Noise (standard deviation, HU) by voxels of :func:`fine_detail`."""
+    return _spread(detail - np.median(detail))
 
 
 def scan_noise(

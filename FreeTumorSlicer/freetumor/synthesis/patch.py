@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from scipy import ndimage
 from freetumor.anatomy import Organ
 from freetumor.masks import TumorMask
 from freetumor.organs import OrganLabels
+from freetumor.synthesis.noise import noise_sigma
 from freetumor.volume import Box, Geometry, Volume
 
 SHELL_MM = (3.0, 12.0)  # the surrounding organ: this far from the lesion
@@ -24,9 +26,11 @@ class Patch:
     Attributes:
         box: the box in the CT. geometry: its grid.
         hu: the CT before the edit, float32 HU.
-        organ_mask: the organ with its real lesions, bool. lesions: real lesions, bool.
+        organ_mask: the organ with its real lesions, bool.
+        lesions: those that are there already, bool: real ones, and synthetic ones made before.
         inside: the tumor mask M, bool. soft: share of tumor per voxel, float32.
         organ: the organ's row.
+        ct, labels: the whole scan, for those who see farther; to be read before the edit is applied.
     """
 
     box: Box
@@ -38,21 +42,37 @@ class Patch:
     soft: np.ndarray
     mask: TumorMask
     organ: Organ
+    ct: Volume
+    labels: OrganLabels
 
     @classmethod
-    def around(cls, ct: Volume, labels: OrganLabels, mask: TumorMask, context_mm: float) -> Patch:
-        """The patch of `mask` with `context_mm` of surroundings."""
+    def around(
+        cls,
+        ct: Volume,
+        labels: OrganLabels,
+        mask: TumorMask,
+        context_mm: float,
+        earlier: Sequence[TumorMask] = (),
+    ) -> Patch:
+        """The patch of `mask` with `context_mm` of surroundings; `earlier`: synthetic lesions in `ct`."""
         box = mask.box.grown(ct.geometry.margin(context_mm), ct.geometry.shape)
+        lesions = labels.lesions(box)
+        for other in earlier:
+            common = box.common(other.box)
+            if common.size:
+                lesions[common.within(box)] |= other.inside[common.within(other.box)]
         return cls(
             box=box,
             geometry=ct.geometry.cropped(box),
             hu=ct.hu(box),
             organ_mask=labels.mask(box),
-            lesions=labels.lesions(box),
+            lesions=lesions,
             inside=mask.on(box),
             soft=mask.on(box, soft=True),
             mask=mask,
             organ=labels.organ,
+            ct=ct,
+            labels=labels,
         )
 
     def within(self, context_mm: float) -> Patch:
@@ -84,10 +104,7 @@ class Patch:
     def depth_mm(self) -> np.ndarray:
         """Distance of each tumor voxel to the mask's surface in mm; 0 outside."""
         depth = np.zeros(self.inside.shape, np.float32)
-        # Padded: where the mask fills its box, the box's side is the mask's surface.
-        tight = np.pad(self.mask.inside, 1)
-        inner = ndimage.distance_transform_edt(tight, sampling=self.spacing)[1:-1, 1:-1, 1:-1]
-        depth[self.mask.box.within(self.box)] = inner
+        depth[self.mask.box.within(self.box)] = self.mask.depth_mm
         return depth
 
     @cached_property
@@ -103,9 +120,19 @@ class Patch:
 
     @cached_property
     def shell(self) -> np.ndarray:
-        """The organ around the lesion without real lesions: what the lesion is compared with."""
+        """The organ around the lesion without other lesions: what the lesion is compared with."""
         near, far = SHELL_MM
         organ = self.organ_mask & ~self.lesions & ~self.inside
         shell = organ & (self.outside_mm >= near) & (self.outside_mm <= far)
         # A lesion that fills its organ leaves little around it: take what there is.
         return shell if shell.sum() >= 50 else organ & (self.outside_mm > 0)
+
+    @cached_property
+    def level(self) -> float:
+        """Median HU of the organ around the lesion."""
+        return float(np.median(self.hu[self.shell] if self.shell.any() else self.hu))
+
+    @cached_property
+    def noise(self) -> float:
+        """Noise (standard deviation, HU) of the organ around the lesion."""
+        return noise_sigma(self.hu, self.shell)

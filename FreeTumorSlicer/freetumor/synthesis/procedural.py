@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from freetumor.anatomy import Appearance, Organ
 from freetumor.synthesis.engines import Residual, Style
-from freetumor.synthesis.noise import noise_sigma, scan_noise
+from freetumor.synthesis.noise import fine_detail, scan_noise, spread_of
 from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.texture import smooth_noise
 from freetumor.volume import Box
@@ -43,6 +43,7 @@ class ProceduralEngine:
 
     name = "procedural"
     context_mm = 14.0
+    model = None
 
     def __init__(self) -> None:
         self._ground: _Ground | None = None
@@ -107,8 +108,7 @@ class _Ground:
         """Everything is drawn, whatever will be asked for: a wish changes nothing but itself."""
         chance, look, diameter = rng.bit_generator.state, patch.organ.appearance, patch.mask.diameter_mm
         near = patch.within(_NEAR_MM)
-        sigma = noise_sigma(patch.hu, patch.shell)
-        level = float(np.median(patch.hu[patch.shell] if patch.shell.any() else patch.hu))
+        sigma, level = patch.noise, patch.level
         noise = scan_noise(patch.hu, patch.shell, level, sigma, near.box.relative_to(patch.box), rng)
         noise -= noise[near.inside].mean()
         edge_mm = _edge(look, diameter, rng)
@@ -198,10 +198,12 @@ def _noise_gain(ground: _Ground, target: np.ndarray) -> float:
     # Only what the Laplacian sees of the core.
     box = Box.of(core).grown((0, 1, 1), core.shape).slices
     hu, blend, core = near.hu[box], ground.blend[box], core[box]
-    smooth, noise = hu + blend * (target[box] - hu), blend * ground.noise[box]
+    # What the measure sees is linear in the two parts: each is filtered once.
+    smooth = fine_detail(hu + blend * (target[box] - hu))[core]
+    noise = fine_detail(blend * ground.noise[box])[core]
     gain = 1.0
     for _ in range(3):
-        found = noise_sigma(smooth + np.float32(gain) * noise, core)
+        found = spread_of(smooth + np.float32(gain) * noise)
         gain = float(np.clip(gain * ground.sigma / max(found, 1e-3), 0.5, 1.5))
     return gain
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ import SimpleITK as sitk
 import freetumor
 
 if TYPE_CHECKING:
+    from freetumor.models import Model
     from freetumor.pipeline import Lesion, Synthesis
 
 SCHEMA = 1
@@ -45,9 +45,15 @@ def provenance(synthesis: Synthesis, hashes: dict[str, str]) -> dict:
         "group": synthesis.labels.organ.group,
         "seed": request.seed,
         "engine": synthesis.engine.name,
-        "request": {k: v for k, v in asdict(request).items() if k not in ("seed", "engine")},
+        "model": _model_record(synthesis.engine.model),
+        "judges": list(synthesis.judges),
+        "request": {k: v for k, v in request.to_dict().items() if k not in ("seed", "engine")},
         "lesions": [lesion_record(lesion) for lesion in synthesis.lesions],
     }
+
+
+def _model_record(model: Model | None) -> dict | None:
+    return None if model is None else {"name": model.name, "weights_sha256": model.facts["sha256"]}
 
 
 def lesion_record(lesion: Lesion) -> dict:

@@ -11,6 +11,7 @@ from freetumor.volume.checks import (
 from freetumor.volume.geometry import Box, Geometry
 from freetumor.volume.reading import read_volume
 from freetumor.volume.volume import Storage, Volume
+from freetumor.volume.working_grid import WorkingGrid
 from freetumor.volume.writing import check_output, write_volume
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Geometry",
     "Storage",
     "Volume",
+    "WorkingGrid",
     "aligned",
     "check_ct",
     "check_geometry",

@@ -32,8 +32,9 @@ class Box:
     def of(cls, mask: np.ndarray) -> Box:
         """Smallest box that holds all non-zero voxels of `mask` (3-D); an empty box if there are none."""
         start, stop = [], []
-        for axis in range(3):
-            line = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        plane = mask.any(axis=0)  # reductions over the last axis alone are many times slower
+        for inside in (mask.any(axis=(1, 2)), plane.any(axis=1), plane.any(axis=0)):
+            line = np.flatnonzero(inside)
             start.append(int(line[0]) if line.size else 0)
             stop.append(int(line[-1]) + 1 if line.size else 0)
         return cls(tuple(start), tuple(stop))

@@ -15,7 +15,7 @@ import typer
 
 from freetumor.errors import BadInput
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PACKAGES = {
     "slicer": "slicer-core",
     "PySide6": "PySide6-Essentials",
@@ -35,7 +35,7 @@ def load_host(checkout: Path = CHECKOUT) -> ModuleType:
     if not (host / "slicerhost" / "desktop.py").is_file():
         raise BadInput(
             "a checkout of the repository, which holds the window and the three modules",
-            f"an installed package without them ({Path(__file__).parent})",
+            f"an installed package without them ({Path(__file__).parents[1]})",
             "Clone the repository and run: pip install -e '.[desktop]'. Or use the extension in 3D Slicer.",
             kind="no_checkout",
         )
