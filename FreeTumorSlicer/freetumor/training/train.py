@@ -1,0 +1,256 @@
+"""One stage of the training, from its configuration to a model's folder."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from freetumor.errors import BadInput, FreeTumorError
+from freetumor.models import Model, find_model, read_model, save_model
+from freetumor.nets import multiple, write_network_weights
+from freetumor.nets.weights import read_tensors
+from freetumor.training.config_file import to_dict
+from freetumor.training.configuration import Config
+from freetumor.training.feeding import Feed, divided, facts, feed_of, made_ready, samples
+from freetumor.training.generator_stage import GeneratorStage
+from freetumor.training.hardware import fabric_of, hardware
+from freetumor.training.journal import BEST, MODEL, Journal, Voice
+from freetumor.training.loop import End, Trainer
+from freetumor.training.stages import SegmenterStage, Stage
+
+
+def train(config: Config, voice: Voice, *, resume: bool = False) -> dict | None:
+    """Train the stage of `config` and write its model; what happened, None for all but the first process.
+
+    Raises:
+        BadInput: configuration, data or a model that it builds on are not usable; or there is a run already.
+        TrainingFailed: see :mod:`freetumor.training.signatures`.
+        FreeTumorError: kind "stopped": somebody asked for it.
+        OutputError: the disk is full.
+    """
+    stage, engine = stage_of(config), _engine_model(config)
+    fabric = fabric_of(config.loop, _widths(config, stage))
+    fabric.launch()
+    journal = Journal(config.out, voice, writes=fabric.is_global_zero)
+    journal.open(to_dict(config), resume=resume)
+    fabric.barrier()
+    with fabric.rank_zero_first():
+        feed = feed_of(config, engine, lambda message, share: _prepare(journal, message, share))
+    trainer = Trainer(fabric, stage, feed, config, journal)
+    end = trainer.run(resume=resume)
+    if end.stopped:
+        said = f"stopped at step {end.step} of {config.loop.steps}, after a checkpoint; --resume goes on"
+        raise FreeTumorError(said, kind="stopped")
+    if not fabric.is_global_zero:
+        return None
+    model = _save(config, stage, trainer, feed, end, hardware(fabric.device.type == "cuda"))
+    return {
+        "status": "done",
+        "model": str(model.folder),
+        "run": str(config.out),
+        "step": end.step,
+        "seconds": round(end.seconds, 1),
+        "best": end.best,
+    }
+
+
+def dry_run(config: Config, voice: Voice) -> dict:
+    """Read the data lists, prepare one case, take one step, as a training would. Nothing it writes stays.
+
+    Raises:
+        BadInput: as :func:`train`.
+    """
+    sides = divided(config)
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="freetumor-dry-run-") as folder:
+        once = replace(
+            config,
+            out=Path(folder) / "run",
+            data=replace(config.data, cache=Path(folder) / "cache"),
+            loop=replace(
+                config.loop, steps=1, accumulate=1, workers=0, tensorboard=False, validation_patches=0
+            ),
+        )
+        case = _example(sides["train"] or sides["val"], config)
+        voice.progress(f"preparing {case.name}", 0.2)
+        started = time.perf_counter()
+        scan = made_ready(once, case)
+        preparing = time.perf_counter() - started
+        stage = _or_without(notes, lambda: stage_of(once), lambda: stage_of(once, untrained=True))
+        engine = _or_without(notes, lambda: _engine_model(once), lambda: None)
+        if engine is None:
+            once = replace(once, sampling=replace(once.sampling, engine="procedural"))
+        voice.progress("one step", 0.6)
+        fabric = fabric_of(once.loop, _widths(once, stage))
+        fabric.launch()
+        journal = Journal(once.out, Voice(voice.log), writes=True)
+        journal.open(to_dict(once), resume=False)
+        feed = Feed(samples(once, [scan], engine), (), facts(once, [case]))
+        trainer = Trainer(fabric, stage, feed, once, journal)
+        end = trainer.run()
+    return {
+        "status": "done",
+        "stage": config.stage,
+        "model": config.model_name,
+        "cases": {side: len(cases) for side, cases in sides.items()},
+        "case": {"name": case.name, "shape": list(scan.record["shape"]), "seconds": round(preparing, 2)},
+        "parameters": {part: sum(p.numel() for p in n.parameters()) for part, n in stage.trained.items()},
+        "losses": trainer.last,
+        "step_seconds": round(end.seconds, 2),
+        "memory_bytes": _peak_memory(),
+        "licence": feed.facts["licence"],
+        "notes": notes,
+    }
+
+
+def stage_of(config: Config, *, untrained: bool = False) -> Stage:
+    """The stage with fresh networks, which follow from the seed; `untrained`: its critic too.
+
+    Raises:
+        BadInput: kind "no_model": the critic is not there; or it does not fit.
+    """
+    torch.manual_seed(config.seed)
+    if config.stage != "generator":
+        return SegmenterStage(config)
+    return GeneratorStage(config, None if untrained else _model(config, config.critic, "segmenter"))
+
+
+def _widths(config: Config, stage: Stage) -> set[int]:
+    """Voxels along x on the levels of the networks that are trained.
+
+    Raises:
+        BadInput: kind "bad_config": the patch cannot be halved as often as a network does.
+    """
+    patch, widths = config.grid.patch, set()
+    for part, spec in stage.specs.items():
+        step = multiple(spec)
+        if any(side % step for side in patch) or max(patch) == step > 1:
+            raise BadInput(
+                f"in the configuration grid.patch: multiples of {step} for the {part} ({spec.architecture}), "
+                "more than that along one axis",
+                " x ".join(map(str, patch)),
+                kind="bad_config",
+            )
+        widths |= {patch[2] >> level for level in range(step.bit_length())}
+    return widths
+
+
+def _engine_model(config: Config) -> str | None:
+    """Folder of the generator that makes tumors online; None where none is needed."""
+    sampling = config.sampling
+    if config.stage == "generator" or sampling.engine != "learned" or sampling.mode == "real":
+        return None
+    if not sampling.synthetic:
+        return None
+    return str(_model(config, sampling.model, "generator").folder)
+
+
+def _model(config: Config, name: str, stage: str) -> Model:
+    """The model `name`, or that of another stage of the same configuration."""
+    if name:
+        return find_model(name)
+    made = f"{config.name}-{stage}"
+    folder = config.out.parent / made / MODEL / made
+    if folder.is_dir():
+        return read_model(folder)
+    try:
+        return find_model(made)
+    except BadInput as error:
+        key = "critic" if stage == "segmenter" else "sampling.model"
+        raise BadInput(
+            f"the model {made}, at {folder} or installed",
+            "none",
+            f"Train it first (freetumor train {stage} with this file), or name another one ({key}).",
+            kind="no_model",
+        ) from error
+
+
+def _save(config: Config, stage: Stage, trainer: Trainer, feed: Feed, end: End, machine: str) -> Model:
+    """Write the model: the averaged weights, of the best validation where the stage keeps that."""
+    networks = trainer.averages.networks
+    best = stage.keeps_best and end.best is not None
+    if best:
+        for part, network in networks.items():
+            network.load_state_dict(read_tensors(config.out / BEST, f"{part}."))
+    step = end.best["step"] if best else end.step
+    record = {
+        "name": config.model_name,
+        "title": config.title or f"{config.stage} for {', '.join(config.organs)}",
+        "networks": stage.specs,
+        "group": config.group,
+        "organs": list(config.organs),
+        "window": list(config.grid.window),
+        "spacing": list(config.grid.spacing),
+        "patch": list(config.grid.patch),
+        "trained_against": list(stage.trained_against),
+        "source": "trained with 'freetumor train'",
+        "steps": f"{step} of {config.loop.steps}, "
+        f"{config.loop.batch * config.loop.accumulate * trainer.fabric.world_size} patches each",
+        "hardware": machine,
+        "measured_seconds": [{"what": "training", "seconds": round(end.seconds, 1), "machine": machine}],
+        "limits": list(config.limits),
+        **feed.facts,
+        "training": {"configuration": _public(config), "python": platform.python_version()},
+    }
+    parent = config.out / MODEL
+    if parent.exists():  # of fewer steps: it stays, under another name
+        parent.rename(_free(parent))
+    return save_model(parent, record, lambda path: write_network_weights(path, networks, half=config.half))
+
+
+def _public(config: Config) -> dict:
+    """The configuration without the places of files on this computer."""
+    content = to_dict(config)
+    del content["out"], content["data"]
+    for table, key in ((content, "critic"), (content["sampling"], "model"), (content["sampling"], "judge")):
+        table[key] = Path(table[key]).name
+    return content
+
+
+def _free(folder: Path) -> Path:
+    number = 1
+    while (earlier := folder.with_name(f"{folder.name}-{number}")).exists():
+        number += 1
+    return earlier
+
+
+def _example(cases: list, config: Config) -> object:
+    """A case that shows most: with labels of organs and lesions, if there is one."""
+
+    def shows(case: object) -> tuple:
+        return case.lesions_known, case.labels is not None, bool(set(case.organs) & set(config.organs))
+
+    return max(cases, key=shows)
+
+
+def _prepare(journal: Journal, message: str, share: float) -> None:
+    if journal.stops:
+        raise FreeTumorError("stopped while the cases were prepared; --resume goes on", kind="stopped")
+    journal.progress(message, share)
+
+
+def _or_without(notes: list[str], make: Callable, otherwise: Callable) -> object:
+    """What `make` gives; without the model that it needs, what `otherwise` does, and a note."""
+    try:
+        return make()
+    except BadInput as error:
+        if error.kind != "no_model":
+            raise
+        notes.append(f"{error} This step went without it.")
+        return otherwise()
+
+
+def _peak_memory() -> int | None:
+    """Bytes; None where the system does not say it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else 1024 * peak
