@@ -81,6 +81,13 @@ def test_changes_are_read_as_in_the_file(file):
     json.dumps(to_dict(config))
 
 
+def test_another_architecture_takes_no_settings_of_the_one_before(file):
+    config = read_config(file, "generator", ["generator.architecture=released-unet"])
+    assert config.generator.settings == {}
+    changes = ["generator.architecture=released-unet", "generator.settings.out_channels=1"]
+    assert read_config(file, "generator", changes).generator.settings == {"out_channels": 1}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

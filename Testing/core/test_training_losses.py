@@ -224,8 +224,8 @@ def test_a_sample_without_room_for_a_tumor_says_nothing(tmp_path):
     part = next(stage.losses(trainer.networks, batch))[1]
     alone = {key: value[:1] for key, value in batch["fake"].items()}
     one = next(stage.losses(trainer.networks, {**batch, "fake": alone}))[1]
-    assert float(part) == pytest.approx(float(one) / 2, rel=1e-3)
-    assert float(full) != pytest.approx(float(part), rel=1e-2)
+    assert part.item() == pytest.approx(one.item() / 2, rel=1e-3)
+    assert full.item() != pytest.approx(part.item(), rel=1e-2)
 
 
 def test_training_lowers_each_loss_and_leaves_the_frozen_segmenter_bit_for_bit(tmp_path):

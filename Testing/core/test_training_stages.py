@@ -144,6 +144,9 @@ def test_a_finished_run_is_not_overwritten_but_can_go_on(trained, folder):
     assert said.code == 0, said
     assert said.json["step"] == 4
     assert (folder / "segmenter" / "model-1" / "phantom-segmenter").is_dir()
+    again = train(folder, "segmenter", "--resume", "--set", "loop.steps=4").json
+    assert (again["model"], again["step"]) == (said.json["model"], 4)
+    assert not (folder / "segmenter" / "model-2").exists()
 
 
 def test_a_stage_whose_model_is_missing_says_what_to_do(folder, tmp_path, monkeypatch):
@@ -216,14 +219,17 @@ TREES = {
 }
 # What makes them small enough for a test: nothing else is changed.
 SMALL = (
-    "grid.spacing=[5.0, 4.0, 4.0]", "grid.patch=[32, 32, 64]", "segmenter.settings.feature_size=12",
-    "generator.settings.features=[4, 8]", "classifier.settings.features=[4, 8, 8]", "loop.batch=1",
-    "loop.threads=1", "loop.precision=float32",
+    "grid.spacing=[5.0, 4.0, 4.0]", "grid.patch=[32, 32, 64]", "generator.settings.features=[4, 8]",
+    "classifier.settings.features=[4, 8, 8]", "loop.batch=1", "loop.threads=1", "loop.precision=float32",
 )  # fmt: skip
+PAPERS = ("segmenter.settings.feature_size=12",)
+LIGHT = ("segmenter.architecture=light-unet", "segmenter.settings.features=[4, 8, 8]")
 
 
 def dry_run(recipe: str, stage: str, root: Path):
-    options = [word for change in (*SMALL, f"data.root={root}") for word in ("--set", change)]
+    segmenter = PAPERS if recipe == "lits" else LIGHT
+    changes = (*SMALL, *segmenter, f"data.root={root}")
+    options = [word for change in changes for word in ("--set", change)]
     return command("train", stage, "--config", RECIPES / f"{recipe}.toml", *options, "--dry-run", "--json")
 
 

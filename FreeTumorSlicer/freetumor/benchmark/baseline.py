@@ -40,13 +40,17 @@ class Naive:
 
     def __init__(self, stage: Stage, section: str) -> None:
         self._case, self._full, self._batch = stage.case, stage.full, stage.case.batch
-        self.entrant = stage.entrant(section, "naive schedule, float32", subjects.naive)
+        self.entrant = stage.entrant(section, "naive schedule, float32", subjects.naive, self._sides())
         self._tallies = {part: _Tally() for part in PARTS}
         self._peak_bytes: int | None = None
 
+    def _sides(self) -> tuple[int, ...]:
+        """Of the patches in the liver's middle that its networks are asked about."""
+        return (self._case.small, self._case.window) if self._full else (self._case.small,)
+
     def outputs(self, side: int) -> Outputs | None:
-        """What its networks say of a patch in the liver's middle; None where it failed."""
-        return None if self.entrant.failed else self.entrant.ready.value["outputs"][side]
+        """What its networks say of a patch in the liver's middle; None where they were not asked."""
+        return None if self.entrant.failed else self.entrant.ready.value["outputs"].get(side)
 
     def pieces(self) -> list[str]:
         """Which network each piece is of: all of them, or those that the rest is extrapolated from."""

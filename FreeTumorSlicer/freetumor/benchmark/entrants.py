@@ -112,7 +112,7 @@ def how(entrant: Entrant) -> str:
     if "patch" in value:
         facts.append(f"a patch of {by(value['patch'])}")
     if "looks" in value:
-        facts.append(f"{value['looks']} looks of the judge")
+        facts.append("2 looks of the judge" if value["looks"] > 1 else "1 look of the judge")
     # Where plain PyTorch computes, somebody may want to know why nothing faster does.
     return ", ".join([*facts, *(value["said"] if value["backend"] == "torch" else ())])
 

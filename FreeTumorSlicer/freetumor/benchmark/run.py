@@ -53,16 +53,15 @@ def run_benchmark(
         if not maker.prepare():
             raise FreeTumorError(f"the benchmark's models cannot be made: {maker.failed}", kind="benchmark")
         maker.close()
-        naive, tumors, notes = tumor_race(stage)
-        volumes = volume_race(stage, naive)
+        race = tumor_race(stage)
+        rows = race.rows + volume_race(stage, race)
     facts["load_after"] = load()
-    rows = tumors + volumes
     result = {
         "status": "done",
         "full": full,
         "machine": facts,
         "seconds": round(time.perf_counter() - start, 1),
         "rows": [row.to_dict() for row in rows],
-        "notes": notes,
+        "notes": race.notes,
     }
     return result, rows

@@ -6,7 +6,7 @@ them can be measured in turns, and a piece of a long one stand for the whole.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,12 @@ def models(case: Case, folder: Path) -> Generator:
     yield
 
 
-def naive(case: Case, folder: Path) -> Generator:
+def naive(case: Case, folder: Path, sides: Sequence[int]) -> Generator:
     """The naive schedule over the organ's box, with the released networks.
 
     Takes the name of a network and a number of windows: runs them and gives how many they were; or "part"
     and a number: gives the classes of a part of the CT. Yields first the numbers of windows, and what the
-    networks say of the middle of the liver.
+    networks say of patches of `sides` in the middle of the liver.
     """
     from freetumor.nets import load_network
     from freetumor.nets.naive import NaiveSchedule, windows
@@ -49,7 +49,7 @@ def naive(case: Case, folder: Path) -> Generator:
         "of_volume": len(windows(case.ct_shape, tile, case.overlap)),
         "outputs": {
             side: outputs(*(computed(network, case.patch(ct, side)) for network in networks.values()))
-            for side in (case.small, case.window)
+            for side in sides
         },
     }
     while True:

@@ -6,7 +6,8 @@ so that what else the machine does meets all of them.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from freetumor.benchmark import subjects
 from freetumor.benchmark.baseline import Naive
@@ -15,13 +16,29 @@ from freetumor.benchmark.entrants import Entrant, Stage, agreement, by, how, oth
 from freetumor.benchmark.table import Row
 
 _ROUNDS = 3
+_LARGER_RUNS = 2
 _CONVERTED = "openvino"  # and its bfloat16 takes the same conversion
 _RELEASED = ("released", "released-generator", "released-segmenter")
 _LIGHT = ("learned", "light-generator", "light-segmenter")
 
 
-def tumor_race(stage: Stage) -> tuple[Naive, list[Row], list[str]]:
-    """Run it: the naive schedule (which stays ready), the rows, and what should be known."""
+@dataclass(frozen=True)
+class Outcome:
+    """What the race gave.
+
+    Attributes:
+        naive: the naive schedule, still ready. rows: of the table. notes: what should be known.
+        best: the backend that "auto" takes, and the fastest.
+    """
+
+    naive: Naive
+    rows: list[Row]
+    notes: list[str]
+    best: tuple[str, ...]
+
+
+def tumor_race(stage: Stage) -> Outcome:
+    """Run it."""
     case = stage.case
     what = f"One tumor of {case.diameter:g} mm in a liver of {by(case.organ_shape)} voxels, made and judged"
     section = f"{what}, released networks"
@@ -48,13 +65,22 @@ def tumor_race(stage: Stage) -> tuple[Naive, list[Row], list[str]]:
     rows = [baseline]
     for backend, entrant in ours.items():
         rows.append(_row(stage, naive, baseline, entrant))
-        if stage.full or backend == "torch":
+        if stage.full:
             stage.progress(f"{backend}: a larger patch", 0.7)
             rows.append(_row_of_larger(stage, naive, baseline, entrant))
     rows.append(replace(light.row(), note=how(light)))
     for entrant in entrants:
         entrant.close()
-    return naive, rows, [*([conversion] if conversion else []), *_notes(stage, naive)]
+    notes = [*([conversion] if conversion else []), *_notes(stage, naive)]
+    return Outcome(naive, rows, notes, _best(ours, light))
+
+
+def _best(ours: Mapping[str, Entrant], light: Entrant) -> tuple[str, ...]:
+    """The backend that "auto" took for the light networks, and the fastest one for the released ones."""
+    seconds = {backend: entrant.row().seconds for backend, entrant in ours.items()}
+    fastest = sorted((s, backend) for backend, s in seconds.items() if s is not None)
+    automatic = [] if light.failed else [light.ready.value["backend"]]
+    return tuple(dict.fromkeys([*automatic, *(backend for _, backend in fastest[:1])]))
 
 
 def _ready(stage: Stage, section: str, names: tuple[str, str, str], backend: str) -> Entrant:
@@ -89,7 +115,7 @@ def _row_of_larger(stage: Stage, naive: Naive, baseline: Row, entrant: Entrant) 
     side = stage.case.window
     compared = _compared(Row("", ""), naive, entrant, side)  # which also gets it ready
     entrant.turns.clear()
-    for _ in range(_ROUNDS):
+    for _ in range(_LARGER_RUNS):
         entrant.run(("networks", side))
     return replace(
         entrant.row(baseline.seconds),
@@ -107,11 +133,11 @@ def _compared(row: Row, naive: Naive, entrant: Entrant, side: int) -> Row:
 
 
 def _notes(stage: Stage, naive: Naive) -> list[str]:
-    small, large = stage.case.small, stage.case.window
     notes = [
         "The weights are random: time, memory and numerical differences are real, of quality nothing is "
         "said. The classes of a random segmenter lie close together; those of a trained one agree better."
     ]
+    small, large = stage.case.small, stage.case.window
     ours, theirs = naive.outputs(small), naive.outputs(large)
     if ours is not None and theirs is not None:
         inner = centred((large,) * 3, (small,) * 3).slices

@@ -7,8 +7,10 @@ mean where they overlap. Nothing else uses it.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 
 import numpy as np
 import torch
@@ -19,10 +21,22 @@ from freetumor.nets.architectures import build
 
 
 def made_up(spec: NetworkSpec, seed: int) -> nn.Module:
-    """The network of `spec` with random weights: the same for the same seed and version of torch."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build(spec)
+    """The network of `spec` with weights that follow from their names and `seed` alone.
+
+    They are drawn so that signals keep their strength through the layers, as in a network that is to be
+    trained (He et al., arXiv 1502.01852).
+    """
+    with torch.random.fork_rng(devices=[]):  # building draws weights, too: it must not move other chance
+        network = build(spec)
+    for key, value in network.named_parameters():
+        rng = np.random.default_rng((zlib.crc32(key.encode()), seed))
+        drawn = rng.standard_normal(tuple(value.shape), dtype=np.float32)
+        if value.dim() > 1:
+            drawn *= np.sqrt(2 / prod(value.shape[1:]))
+        else:
+            drawn = 0.1 * drawn + float(key.endswith("weight"))
+        value.data.copy_(torch.from_numpy(np.asarray(drawn)))
+    return network
 
 
 def window_starts(size: int, window: int, overlap: float) -> list[int]:

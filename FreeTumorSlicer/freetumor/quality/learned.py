@@ -2,7 +2,7 @@
 
 After the quality test of the paper (arXiv 2502.18519), which keeps a sample if ``P = |S and M| / |M| > T``
 with the segmenter's tumor prediction S and the mask M. That alone is passed by a segmenter that calls
-everything tumor. So four things are asked, all on the CT's grid:
+everything tumor. So up to four things are asked, all on the CT's grid:
 
 * **recall** ``|S and M| / |M| > T`` (0.7 by default, the paper's; the only one that can be set);
 * **precision** ``|S and M| / |S near the lesion|``, at least 1/2: most of what is called tumor within 12 mm
@@ -15,8 +15,10 @@ everything tumor. So four things are asked, all on the CT's grid:
   tumor before there was one. A segmenter that calls everything tumor, or the whole organ, or everything of
   some HU, gets 0 here whatever the sizes of lesion, organ and patch, so that it can pass no sample.
 
-The segmenter runs on one patch of its working grid, as small as lesion and context allow; and once more on
-the same patch without the edit, if the lesion was found.
+The segmenter runs on one patch of its working grid, as small as lesion and context allow. For the cause it
+runs once more, on the same patch without the edit: only if the lesion was found, and only if the organ
+around it does not vouch for the segmenter already. It does where it has as many voxels as the lesion, and
+at most a tenth of them are called tumor: that is no segmenter that calls everything tumor.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from freetumor.synthesis.surroundings import Surroundings
 THRESHOLD = 0.7
 LEAST_PRECISION, LEAST_OVERLAP, LEAST_CAUSED = 0.5, 0.4, 0.5
 NEAR_MM = 12.0
+MOST_FALSE = 0.1  # share of the organ around a lesion that may be called tumor by one that is trusted
 _BORDER, _OTHERS_BORDER = 1.0, 2.0  # voxels of the working grid
 _TOUCHING = np.ones((3, 3, 3), bool)
 
@@ -126,7 +129,9 @@ class LearnedJudge:
         precision = (near & (inside | border)).sum() / max(near.sum(), 1)
         overlap = 2 * found.sum() / (ours.sum() + inside.sum())
         findings = [self._recall(recall), self._precision(precision), self._overlap(overlap)]
-        if findings[0].passed:
+        around = counts & ~inside & ~border
+        vouched = around.sum() >= inside.sum() and (near & around).sum() <= MOST_FALSE * around.sum()
+        if findings[0].passed and not vouched:
             before = self._before.get((seen.image(),), lambda image: self._margin(predict(image[None])))
             caused = (found & ~_on_ct(seen, before)).sum() / found.sum()
             findings.append(self._caused(caused))

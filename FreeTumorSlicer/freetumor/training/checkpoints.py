@@ -52,7 +52,7 @@ def write_checkpoint(folder: Path, step: int, kept: Kept, keep: int) -> Path:
         write_network_weights(partial / _WEIGHTS, kept.networks)
         write_network_weights(partial / _AVERAGED, kept.averaged)
         save_file(_flat(kept.optimizers), partial / _OPTIMIZERS)
-        write_json(partial / _STATE, {"step": step, **kept.facts})
+        write_json(partial / _STATE, {**kept.facts, "step": step})
     for old in _folders(folder)[keep:]:
         # Renamed first: a removal that is cut off leaves nothing that looks like a checkpoint.
         going = old.with_name(f".{old.name}.going")

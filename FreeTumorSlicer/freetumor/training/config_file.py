@@ -104,11 +104,14 @@ def _change(text: str) -> dict:
 
 
 def _merged(below: Mapping, above: Mapping) -> dict:
-    """`above` over `below`, table by table."""
+    """`above` over `below`, table by table; of another architecture, nothing of the one below is taken."""
     merged = dict(below)
     for key, content in above.items():
-        both = isinstance(content, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merged(merged[key], content) if both else content
+        lower = merged.get(key)
+        both = isinstance(content, Mapping) and isinstance(lower, Mapping)
+        if both and content.get("architecture", lower.get("architecture")) == lower.get("architecture"):
+            content = _merged(lower, content)
+        merged[key] = content
     return merged
 
 

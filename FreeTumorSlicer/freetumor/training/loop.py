@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from lightning.fabric import Fabric
@@ -22,6 +23,7 @@ from torch.utils.data import default_collate
 from freetumor.nets import write_network_weights
 from freetumor.training.checkpoints import Kept, load_checkpoint, write_checkpoint
 from freetumor.training.configuration import Config, Loop
+from freetumor.training.drawing import SYNTHETIC
 from freetumor.training.feeding import Feed
 from freetumor.training.hardware import set_threads, workers_of
 from freetumor.training.journal import BEST, CHECKPOINTS, Journal
@@ -31,14 +33,16 @@ from freetumor.training.running import Averages, Networks
 from freetumor.training.signatures import TrainingFailed, Watcher
 from freetumor.training.stages import Stage
 
-_PICTURED = 4  # samples in a picture
+_PICTURED = 2  # samples in a picture, of validation and of training each
+_LOOKED_AT = 8  # training samples, for a synthetic tumor
 _LEFT_OUT = 5  # gradients in a row that are not finite
 
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended: `step` of its last one, all its seconds, and whether somebody stopped it."""
+    """How a run ended: its first and last step, all its seconds, and whether somebody stopped it."""
 
+    first: int
     step: int
     seconds: float
     stopped: bool
@@ -122,7 +126,7 @@ class Trainer:
                     break
         finally:
             journal.close()
-        return End(step, before + time.monotonic() - started, stopped, facts.get("best"))
+        return End(start, step, before + time.monotonic() - started, stopped, facts.get("best"))
 
     def _step(self, step: int, feed: Iterator) -> tuple[dict[str, float], bool]:
         """One step of all networks; the mean of what they tell over all batches, and whether to stop."""
@@ -212,16 +216,25 @@ class Trainer:
     def _picture(self, step: int) -> None:
         if not self.fabric.is_global_zero:
             return
-        given = self.feed.validation
-        shown = [given[n] for n in range(min(_PICTURED, len(given)))] or [self.feed.train[0]]
         pictures = []
-        for sample in shown:
+        for sample in self._shown:
             batch = self.fabric.to_device(default_collate([sample]))
             pictures += self.stage.pictures(self.averaged, batch)
         path = self.journal.folder / "pictures" / f"step-{step:08d}.png"
         said = f"{self.config.model_name}, step {step}"
         write_picture(path, pictures, self.config.grid.window, self.config.group, said)
         self.journal.write("picture", step, file=str(path.relative_to(self.journal.folder)))
+
+    @cached_property
+    def _shown(self) -> list[Mapping]:
+        """A few samples of the validation, and of the training one or two with a synthetic tumor."""
+        given, seen = self.feed.validation, self.feed.train
+        held_out = [given[n] for n in range(min(_PICTURED, len(given)))]
+        if self.config.stage == "generator" and held_out:
+            return held_out
+        first = [seen[n] for n in range(_LOOKED_AT if held_out else 1)]
+        made = [sample for sample in first if sample.get("kind") == SYNTHETIC]
+        return [*held_out, *(made or first)[:_PICTURED]]
 
     def _checkpoint(self, step: int) -> None:
         if self.fabric.is_global_zero:

@@ -49,10 +49,12 @@ def train(config: Config, voice: Voice, *, resume: bool = False) -> dict | None:
         raise FreeTumorError(said, kind="stopped")
     if not fabric.is_global_zero:
         return None
-    model = _save(config, stage, trainer, feed, end, hardware(fabric.device.type == "cuda"))
+    folder = config.out / MODEL / config.model_name
+    if end.step > end.first or not folder.is_dir():  # else it was finished before
+        folder = _save(config, stage, trainer, feed, end, hardware(fabric.device.type == "cuda")).folder
     return {
         "status": "done",
-        "model": str(model.folder),
+        "model": str(folder),
         "run": str(config.out),
         "step": end.step,
         "seconds": round(end.seconds, 1),
