@@ -123,7 +123,7 @@ class Case:
             judges=("model-free", "learned"),
             model=str(generator),
             judge_model=str(judge),
-            # The random judge shall look once, as one does that knows tumor from organ; the others look twice.
+            # A random judge shall look once, as one that knows tumor from organ does.
             judge_threshold=0.99,
             backend=backend,
             device=device,
