@@ -94,8 +94,7 @@ class Case:
     def write_models(self, folder: Path) -> None:
         """Write the models into `folder`.
 
-        The channel that a segmenter calls most voxels by becomes the lesion's: a lesion that is found is
-        what takes its judge the longest, and is what users get.
+        The channel that a segmenter calls most voxels by becomes the lesion's, so that a segmenter finds some.
         """
         from freetumor.nets.naive import made_up
 

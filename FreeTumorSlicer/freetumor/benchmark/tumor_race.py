@@ -61,18 +61,18 @@ def tumor_race(stage: Stage) -> Outcome:
             naive.run(part)
         for entrant in entrants:
             entrant.run("tumor")
-    baseline = naive.row()
+    baseline, best = naive.row(), _best(ours, light)
     rows = [baseline]
     for backend, entrant in ours.items():
         rows.append(_row(stage, naive, baseline, entrant))
-        if stage.full:
+        if stage.full and backend in best:
             stage.progress(f"{backend}: a larger patch", 0.7)
             rows.append(_row_of_larger(stage, naive, baseline, entrant))
     rows.append(replace(light.row(), note=how(light)))
     for entrant in entrants:
         entrant.close()
     notes = [*([conversion] if conversion else []), *_notes(stage, naive)]
-    return Outcome(naive, rows, notes, _best(ours, light))
+    return Outcome(naive, rows, notes, best)
 
 
 def _best(ours: Mapping[str, Entrant], light: Entrant) -> tuple[str, ...]:
