@@ -159,6 +159,7 @@ def test_batches_come_in_their_order():
 
 
 def test_inside_an_application_no_worker_processes_are_started(monkeypatch):
+    monkeypatch.delitem(sys.modules, "slicer", raising=False)  # which the tests of the modules import
     assert workers_of(Loop(workers=3), on_gpu=False) == 3
     assert workers_of(Loop(), on_gpu=False) == 1
     monkeypatch.setattr(sys, "executable", "/opt/Slicer/bin/PythonSlicer")

@@ -94,7 +94,7 @@ class Case:
     def write_models(self, folder: Path) -> None:
         """Write the models into `folder`.
 
-        The channel that a segmenter calls most voxels by becomes the lesion's, so that a segmenter finds some.
+        The channel that a segmenter calls most voxels by becomes the lesion's: it finds some.
         """
         from freetumor.nets.naive import made_up
 
