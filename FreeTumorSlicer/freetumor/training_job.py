@@ -26,7 +26,7 @@ def train_in_folder(context: Context) -> dict:
     context.required("config")
     config = read_config(context.path("config"), stage, changes, context.folder)
     prepare_process()
-    from freetumor.training import train as room
+    from freetumor.training import dry_run, train
     from freetumor.training.journal import Voice
 
     voice = Voice(
@@ -35,5 +35,5 @@ def train_in_folder(context: Context) -> dict:
         stops=lambda: (context.folder / STOP).exists(),
     )
     if context.parameters.get("dry_run"):
-        return room.dry_run(config, voice)
-    return room.train(config, voice, resume=bool(context.parameters.get("resume"))) or {}
+        return dry_run.dry_run(config, voice)
+    return train.train(config, voice, resume=bool(context.parameters.get("resume"))) or {}

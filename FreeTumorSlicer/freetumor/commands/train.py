@@ -43,12 +43,13 @@ def train(
     from freetumor.training import prepare_process
 
     prepare_process()
+    from freetumor.training import dry_run as trial
     from freetumor.training import train as room
     from freetumor.training.journal import Voice
 
     with progress() as step:
         voice = Voice(warn, step)
-        result = room.dry_run(read, voice) if dry_run else room.train(read, voice, resume=resume)
+        result = trial.dry_run(read, voice) if dry_run else room.train(read, voice, resume=resume)
     if result:  # of several processes only the first has one
         say(result, as_json, "\n".join(f"{key}: {value}" for key, value in result.items()))
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,7 +13,7 @@ from freetumor.nets import multiple, write_network_weights
 from freetumor.nets.weights import read_tensors
 from freetumor.training.config_file import to_dict
 from freetumor.training.configuration import Config
-from freetumor.training.feeding import Feed, divided, facts, feed_of, made_ready, samples
+from freetumor.training.feeding import Feed, feed_of
 from freetumor.training.generator_stage import GeneratorStage
 from freetumor.training.hardware import fabric_of, hardware
 from freetumor.training.journal import BEST, MODEL, Journal, Voice
@@ -34,8 +30,8 @@ def train(config: Config, voice: Voice, *, resume: bool = False) -> dict | None:
         FreeTumorError: kind "stopped": somebody asked for it.
         OutputError: the disk is full.
     """
-    stage, engine = stage_of(config), _engine_model(config)
-    fabric = fabric_of(config.loop, _widths(config, stage))
+    stage, engine = stage_of(config), engine_model(config)
+    fabric = fabric_of(config.loop, widths_of(config, stage))
     fabric.launch()
     journal = Journal(config.out, voice, writes=fabric.is_global_zero)
     journal.open(to_dict(config), resume=resume)
@@ -62,55 +58,6 @@ def train(config: Config, voice: Voice, *, resume: bool = False) -> dict | None:
     }
 
 
-def dry_run(config: Config, voice: Voice) -> dict:
-    """Read the data lists, prepare one case, take one step, as a training would. Nothing it writes stays.
-
-    Raises:
-        BadInput: as :func:`train`.
-    """
-    sides = divided(config)
-    notes: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="freetumor-dry-run-") as folder:
-        once = replace(
-            config,
-            out=Path(folder) / "run",
-            data=replace(config.data, cache=Path(folder) / "cache"),
-            loop=replace(
-                config.loop, steps=1, accumulate=1, workers=0, tensorboard=False, validation_patches=0
-            ),
-        )
-        case = _example(sides["train"] or sides["val"], config)
-        voice.progress(f"preparing {case.name}", 0.2)
-        started = time.perf_counter()
-        scan = made_ready(once, case)
-        preparing = time.perf_counter() - started
-        stage = _or_without(notes, lambda: stage_of(once), lambda: stage_of(once, untrained=True))
-        engine = _or_without(notes, lambda: _engine_model(once), lambda: None)
-        if engine is None:
-            once = replace(once, sampling=replace(once.sampling, engine="procedural"))
-        voice.progress("one step", 0.6)
-        fabric = fabric_of(once.loop, _widths(once, stage))
-        fabric.launch()
-        journal = Journal(once.out, Voice(voice.log), writes=True)
-        journal.open(to_dict(once), resume=False)
-        feed = Feed(samples(once, [scan], engine), (), facts(once, [case]))
-        trainer = Trainer(fabric, stage, feed, once, journal)
-        end = trainer.run()
-    return {
-        "status": "done",
-        "stage": config.stage,
-        "model": config.model_name,
-        "cases": {side: len(cases) for side, cases in sides.items()},
-        "case": {"name": case.name, "shape": list(scan.record["shape"]), "seconds": round(preparing, 2)},
-        "parameters": {part: sum(p.numel() for p in n.parameters()) for part, n in stage.trained.items()},
-        "losses": trainer.last,
-        "step_seconds": round(end.seconds, 2),
-        "memory_bytes": _peak_memory(),
-        "licence": feed.facts["licence"],
-        "notes": notes,
-    }
-
-
 def stage_of(config: Config, *, untrained: bool = False) -> Stage:
     """The stage with fresh networks, which follow from the seed; `untrained`: its critic too.
 
@@ -123,7 +70,7 @@ def stage_of(config: Config, *, untrained: bool = False) -> Stage:
     return GeneratorStage(config, None if untrained else _model(config, config.critic, "segmenter"))
 
 
-def _widths(config: Config, stage: Stage) -> set[int]:
+def widths_of(config: Config, stage: Stage) -> set[int]:
     """Voxels along x on the levels of the networks that are trained.
 
     Raises:
@@ -143,7 +90,7 @@ def _widths(config: Config, stage: Stage) -> set[int]:
     return widths
 
 
-def _engine_model(config: Config) -> str | None:
+def engine_model(config: Config) -> str | None:
     """Folder of the generator that makes tumors online; None where none is needed."""
     sampling = config.sampling
     if config.stage == "generator" or sampling.engine != "learned" or sampling.mode == "real":
@@ -209,7 +156,8 @@ def _save(config: Config, stage: Stage, trainer: Trainer, feed: Feed, end: End, 
 def _public(config: Config) -> dict:
     """The configuration without the places of files on this computer."""
     content = to_dict(config)
-    del content["out"], content["data"]
+    del content["out"]
+    content["data"] = {key: content["data"][key] for key in ("folds", "fold", "split_seed")}
     for table, key in ((content, "critic"), (content["sampling"], "model"), (content["sampling"], "judge")):
         table[key] = Path(table[key]).name
     return content
@@ -222,37 +170,7 @@ def _free(folder: Path) -> Path:
     return earlier
 
 
-def _example(cases: list, config: Config) -> object:
-    """A case that shows most: with labels of organs and lesions, if there is one."""
-
-    def shows(case: object) -> tuple:
-        return case.lesions_known, case.labels is not None, bool(set(case.organs) & set(config.organs))
-
-    return max(cases, key=shows)
-
-
 def _prepare(journal: Journal, message: str, share: float) -> None:
     if journal.stops:
         raise FreeTumorError("stopped while the cases were prepared; --resume goes on", kind="stopped")
     journal.progress(message, share)
-
-
-def _or_without(notes: list[str], make: Callable, otherwise: Callable) -> object:
-    """What `make` gives; without the model that it needs, what `otherwise` does, and a note."""
-    try:
-        return make()
-    except BadInput as error:
-        if error.kind != "no_model":
-            raise
-        notes.append(f"{error} This step went without it.")
-        return otherwise()
-
-
-def _peak_memory() -> int | None:
-    """Bytes; None where the system does not say it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else 1024 * peak
