@@ -6,14 +6,13 @@ import base64
 import io
 import os
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-import freetumor
 from freetumor.anatomy import ORGANS
 from freetumor.job import Outcome
+from freetumor.report.page import render
 from freetumor.report.preview import lesion_picture
 from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.provenance import NOTICE, lesion_record
@@ -34,23 +33,14 @@ def write_report(
     path: Path, sections: list[Section], exports: list[dict], attribution: str, seconds: float
 ) -> Path:
     """Write the page; pictures and plots are inside it. Returns `path`."""
-    from jinja2 import Environment
-
-    template = resources.files("freetumor.report").joinpath("report.html").read_text("utf-8")
-    page = (
-        Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        .from_string(template)
-        .render(
-            version=freetumor.__version__,
-            notice=NOTICE,
-            attribution=attribution,
-            seconds=seconds,
-            lesions=[view for section in sections if section.outcome for view in _views(section)],
-            left_out=[
-                (ORGANS[section.organ].title, section.said) for section in sections if not section.outcome
-            ],
-            exports=exports,
-        )
+    page = render(
+        "report/report.html",
+        notice=NOTICE,
+        attribution=attribution,
+        seconds=seconds,
+        lesions=[view for section in sections if section.outcome for view in _views(section)],
+        left_out=[(ORGANS[section.organ].title, section.said) for section in sections if not section.outcome],
+        exports=exports,
     )
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
