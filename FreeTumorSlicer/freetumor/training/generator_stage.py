@@ -56,10 +56,12 @@ class GeneratorStage:
         residual, other = self._residuals(networks, fake, organs)
         made = losses.composed(fake["image"], residual, self._window)
         numbers = self._numbers(networks, fake, made, organs)
-        numbers["p_real_of_fake"] = losses.inside(networks.through("classifier", made).sigmoid(), mask)
+        says = networks.through("classifier", made)
+        numbers["p_real_of_fake"] = losses.inside(says.sigmoid(), mask)
+        unlike = losses.unlike_real(says, mask, logarithm=weights.adversarial == "logarithm")
         each = (
             weights.critic * (1 - numbers["p_tumor"])
-            + weights.real * (1 - numbers["p_real_of_fake"])
+            + weights.real * unlike
             + weights.plausible * (numbers["implausible"] + numbers["rough"])
         )
         # Where no tumor found room, the mask is empty: that sample says nothing.

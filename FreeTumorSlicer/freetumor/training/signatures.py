@@ -86,7 +86,8 @@ SIGNATURES = (
         lambda fake, real: fake < 1 - _SURE and real > _SURE,
         "the classifier tells all tumors apart: real with {p_real_of_real:.1%} of the real and "
         "{p_real_of_fake:.1%} of the synthetic ones, and gives the generator nothing to learn",
-        "Make the classifier smaller (classifier.settings.features), or raise losses.real.",
+        'Set losses.adversarial = "logarithm", raise losses.real, or make the classifier smaller '
+        "(classifier.settings.features).",
         fatal=False,
     ),
 )
