@@ -113,7 +113,9 @@ class FreeTumorSegmentWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._seen = {}
         if parameters is not None:
             self._connection = parameters.connectGui(self.ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
+            # After the form shows them, whose observer has the priority 0.
+            modified = vtk.vtkCommand.ModifiedEvent
+            self.addObserver(parameters, modified, self._onParametersModified, priority=-1.0)
             self._onParametersModified()
 
     def _getParameters(self):

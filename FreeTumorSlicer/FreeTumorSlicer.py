@@ -56,6 +56,11 @@ class FreeTumorSlicerParameterNode:
     exportFolder: Path
     jobFile: Path
     packFolder: Path
+    trainingConfig: Path
+    trainingStage: Annotated[str, Choice(["segmenter", "generator", "target"])] = "segmenter"
+    trainingData: Path
+    trainingOut: Path
+    trainingChanges: str
 
 
 class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -75,9 +80,13 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from FreeTumorSlicerLib.hubjobs import JobsPanel
         from FreeTumorSlicerLib.modelspanel import ModelsPanel
         from FreeTumorSlicerLib.setuppanel import SetupPanel
+        from FreeTumorSlicerLib.studypanel import StudyPanel
+        from FreeTumorSlicerLib.trainingpanel import TrainingPanel
 
         widget = slicer.util.loadUI(self.resourcePath("UI/FreeTumorSlicer.ui"))
         self.layout.addWidget(widget)
+        training = slicer.util.loadUI(self.resourcePath("UI/FreeTumorTraining.ui"))
+        slicer.util.findChild(widget, "trainingSection").layout().addWidget(training)
         self.ui = slicer.util.childWidgetVariables(widget)
         widget.setMRMLScene(slicer.mrmlScene)
         self.logic = FreeTumorSlicerLogic()
@@ -86,17 +95,26 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.casesPanel = CasesPanel(self.ui, attempt, self._getParameters)
         self.jobsPanel = JobsPanel(self.ui, attempt, self._getParameters, self.casesPanel.syntheticCases)
         self.modelsPanel = ModelsPanel(self.ui, attempt, self._getParameters, self.jobsPanel)
+        reading = self.resourcePath("UI/FreeTumorReading.ui")
+        self.studyPanel = StudyPanel(self.ui, attempt, reading, self.parent)
+        self.trainingPanel = TrainingPanel(self.ui, self._getParameters, self.modelsPanel)
         self.ui.refreshButton.connect("clicked()", self.jobsPanel.update)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._onSceneChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self._onSceneChanged)
         slicer.app.connect("lastWindowAboutToClose()", self.jobsPanel.cleanup)
+        slicer.app.connect("lastWindowAboutToClose()", self.trainingPanel.cleanup)
+        slicer.app.connect("lastWindowAboutToClose()", self.studyPanel.cleanup)
         self.initializeParameterNode()
 
     def enter(self):
         """The user comes to the module: a command may have brought models in the meantime."""
         self.initializeParameterNode()
         self.modelsPanel.refresh()
+
+    def exit(self):
+        """The user goes to another module: a study being read pauses, and nothing of its case stays."""
+        self.studyPanel.reading.suspend()
 
     def showModels(self):
         """Open the section Models, for the other modules."""
@@ -105,8 +123,12 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self):
         """The module is unloaded: nothing is left running."""
         slicer.app.disconnect("lastWindowAboutToClose()", self.jobsPanel.cleanup)
+        slicer.app.disconnect("lastWindowAboutToClose()", self.trainingPanel.cleanup)
+        slicer.app.disconnect("lastWindowAboutToClose()", self.studyPanel.cleanup)
+        self.studyPanel.cleanup()
         self._setParameters(None)
         self.jobsPanel.cleanup()
+        self.trainingPanel.cleanup()
         self.modelsPanel.closeCard()
         self.removeObservers()
 
@@ -124,10 +146,13 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameters, self._casesFolder = parameters, None
         if parameters is not None:
             self._connection = parameters.connectGui(self.ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
+            # After the form shows them, whose observer has the priority 0.
+            modified = vtk.vtkCommand.ModifiedEvent
+            self.addObserver(parameters, modified, self._onParametersModified, priority=-1.0)
             self._onParametersModified()
 
     def _onSceneStartClose(self, _caller, _event):
+        self.studyPanel.reading.leave()
         self._setParameters(None)
         self.jobsPanel.cleanup()
 
@@ -140,7 +165,9 @@ class FreeTumorSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._parameters.casesFolder != self._casesFolder:
             self._casesFolder = self._parameters.casesFolder
             self.casesPanel.refresh()
+        self.casesPanel.update()
         self.jobsPanel.update()
+        self.trainingPanel.update()
 
 
 class FreeTumorSlicerLogic(ScriptedLoadableModuleLogic):

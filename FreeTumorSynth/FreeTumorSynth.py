@@ -112,7 +112,9 @@ class FreeTumorSynthWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel.parameters = parameterNode
         if parameterNode is not None:
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.panel.update)
+            # After the form shows them, whose observer has the priority 0.
+            modified = vtk.vtkCommand.ModifiedEvent
+            self.addObserver(parameterNode, modified, self.panel.update, priority=-1.0)
             self.panel.update()
 
 

@@ -21,6 +21,14 @@ def phantom() -> Phantom:
     return standard_phantom()
 
 
+@pytest.fixture(autouse=True)
+def no_packaged_models(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Which models come with the extension changes no test: each says itself which ones there are."""
+    monkeypatch.setattr(
+        "freetumor.models.store._PACKAGED", tmp_path_factory.getbasetemp() / "no packaged models"
+    )
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of real data beside the repository; the test is skipped where there is none."""

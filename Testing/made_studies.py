@@ -17,6 +17,12 @@ PRESETS = [["Liver", 150, 90], ["Abdomen", 400, 40], ["Bone", 1800, 400]]
 RADIUS_MM = 12.0
 # Words of the key that must be nowhere else.
 PATIENT, SOURCE = "patient-{}-of-hospital", "collection-zebra/scan-{}"
+BALANCE = [
+    {"organ": "liver", "covariate": "diameter", "unit": "mm", "pairs": 3, "real": 18.04, "synthetic": 19.5,
+     "auc": 0.611, "telling": False},
+    {"organ": "liver", "covariate": "organ's HU (contrast phase)", "unit": "HU", "pairs": 3, "real": -12.0,
+     "synthetic": 110.4, "auc": 1.0, "telling": True},
+]  # fmt: skip
 
 
 def make_study(
@@ -70,6 +76,7 @@ def make_study(
         orders[reader], repeated[reader] = _order(rng, ids, roles, repeats)
     key = {
         "study": _id(rng), "cases": keyed, "unmatched": [], "seed": seed, "repeats": repeated,
+        "balance": BALANCE,
     }  # fmt: skip
     path = default_key_path(folder)
     path.write_text(json.dumps(key), "utf-8")

@@ -19,6 +19,33 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "SlicerHost"))
 from slicerhost import desktop
 
 JOB_SECONDS = 300
+# A network small enough to learn something from two cases while one waits.
+TRAINING = """# Liver tumors of the cases that FreeTumor Synth made.
+name = "livers"
+organs = ["liver"]
+[grid]
+spacing = [4.0, 4.0, 4.0]
+patch = [32, 48, 48]
+[[data.sources]]
+kind = "cases"
+path = "cases"
+split = "train"
+licence = "CC-BY-3.0"
+[segmenter.settings]
+features = [8, 16, 32]
+[sampling]
+real = 0.0
+tumor_free = 0.0
+engine = "cases"
+[loop]
+steps = 120
+log_every = 2
+epoch = 20
+warmup = 0
+learning_rate = 0.003
+tensorboard = false
+"""
+TRAINED_STEPS = 80  # of them, before the picture is taken
 CLOSE = 2.2  # how much closer than the whole CT the slices are shown
 
 
@@ -119,6 +146,51 @@ class Session:
         ui.modelTable.setCurrentCell(0, 0)
         self._save("hub-models.png")
 
+    def training(self) -> None:
+        """Training in the hub: a small network learns the cases of before, looked at on the way."""
+        Path("livers.toml").write_text(TRAINING, "utf-8")
+        hub = self._module("FreeTumorSlicer")
+        ui, panel = hub.ui, hub.trainingPanel
+        for section in (ui.setupSection, ui.modelsSection, ui.casesSection):
+            section.collapsed = True
+        ui.trainingSection.collapsed = False
+        ui.trainingConfigEdit.currentPath = "livers.toml"
+        ui.trainingStageCombo.currentText = "target"
+        ui.trainingOutEdit.currentPath = "runs"
+        ui.trainButton.click()
+        _wait(lambda: not panel.runner.isRunning or (panel.view.run and panel.view.run.step >= TRAINED_STEPS))
+        if not panel.runner.isRunning:
+            raise RuntimeError(f"the training ended: {ui.trainingStatusLabel.text}")
+        self._save("hub-training.png")
+        ui.stopTrainingButton.click()
+        _wait(lambda: not panel.runner.isRunning)
+        ui.trainingSection.collapsed = True
+
+    def reading(self) -> None:
+        """The reader study: one lesion, then two beside each other."""
+        from made_studies import make_study
+
+        cts = [_aroundLesion(case) for case in sorted(self._cases.iterdir())]
+        study = make_study(Path("study"), main=2, training=0, repeats=0, cts=cts, title="Liver lesions")
+        Path("study.key.json").unlink()  # who sets a study up keeps it elsewhere
+        hub = self._module("FreeTumorSlicer")
+        hub.ui.studySection.collapsed = False
+        panel, ui = hub.studyPanel.reading, hub.studyPanel.ui
+        ui.studyFolderEdit.currentPath = str(study)
+        ui.startButton.click()
+        ui.keysSection.collapsed = False
+        for name in ("reading.png", None):
+            _wait(lambda: panel.state == "reading")
+            panel.pressNumber(5)
+            if name:
+                self._save(name)
+            panel.pressEnter()
+        _wait(lambda: panel.state == "reading")
+        panel.chooseSide("left")
+        panel.pressNumber(2)
+        self._save("reading-pair.png")
+        ui.leaveButton.click()
+
     def _module(self, name: str):
         import slicer
 
@@ -167,6 +239,20 @@ class Session:
         sys.stdout.write(f"{self._out / name}\n")
 
 
+def _aroundLesion(case: Path):
+    """The CT of a case around its first lesion, and where that is."""
+    import json
+
+    from freetumor.volume import Box, Volume, read_volume
+
+    lesions = json.loads((case / "provenance.json").read_text("utf-8"))["lesions"]
+    centre = lesions[0]["got"]["centre_ras_mm"]
+    ct = read_volume(case / "ct.nii.gz")
+    at = tuple(round(float(index)) for index in ct.geometry.ras_to_index(centre))
+    around = Box(at, tuple(index + 1 for index in at)).grown(ct.geometry.margin(110.0), ct.array.shape)
+    return Volume(ct.hu(around).round().astype("int16"), ct.geometry.cropped(around)), centre
+
+
 def _wait(until: Callable[[], bool]) -> None:
     import slicer
 
@@ -192,6 +278,8 @@ def main() -> int:
             session.synth()
             session.segment()
             session.hub()
+            session.training()
+            session.reading()
         finally:
             session.close()
     return 0

@@ -20,7 +20,8 @@ def record(name: str = "small", **changed: object) -> dict:
         "window": [-175, 250],
         "spacing": [1.5, 1.5, 1.5],
         "patch": [96, 96, 96],
-        "networks": {"segmenter": {"architecture": "voxelwise", "settings": {"classes": [0, 1, 2]}}},
+        "licence": "CC0-1.0",
+        "networks": {"segmenter": {"architecture": "voxelwise", "settings": {"classes": [0, 1, 2, 5, 6]}}},
     } | changed
     return {key: value for key, value in full.items() if value is not None}
 

@@ -82,6 +82,7 @@ class Balls:
         return {
             "image": image[None],
             "label": label.astype(np.int64)[None],
+            "unlabelled": np.zeros(len(_ROWS), bool),
             "mask": (ball & (not self.tumor)).astype(np.float32)[None],
             "organ_mask": np.ones((1, *ball.shape), np.float32),
             "organ": _ROWS.index(row.name),

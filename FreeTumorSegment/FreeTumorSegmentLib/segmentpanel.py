@@ -5,6 +5,7 @@ from itertools import chain
 import qt
 import slicer
 from freetumor.anatomy import organ
+from FreeTumorSlicerLib import consent
 from FreeTumorSlicerLib.inputs import writeInPieces
 from FreeTumorSlicerLib.jobs import JobRunner
 from FreeTumorSlicerLib.jobview import JobView
@@ -115,6 +116,7 @@ class SegmentPanel:
         self._job.finished(_("The scene was closed; the job was stopped.") if wasRunning else "")
 
     def _start(self, p, **callbacks) -> None:
+        consent.require([self._models.used])
         ct, row = p.ctVolume, organ(p.organ)
         inputs = {_CT: volumeFromNode(ct)}
         job = {"ct": _CT, "organ": row.name, "overlap": p.overlap, "device": p.device, "backend": p.backend}

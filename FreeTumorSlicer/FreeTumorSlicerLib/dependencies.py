@@ -18,9 +18,10 @@ _NEEDED = (
     ("einops", lambda: _("models")),
     ("safetensors", lambda: _("models")),
     ("openvino", lambda: _("speed (optional)")),
+    ("lightning", lambda: _("training (optional)")),
 )
-OPTIONAL = ("openvino",)
-_ON_TORCH = ("monai",)  # pip would bring a PyTorch of its own with it
+OPTIONAL = ("openvino", "lightning")
+_ON_TORCH = ("monai", "lightning")  # pip would bring a PyTorch of its own with it
 
 
 def status() -> list:

@@ -24,10 +24,14 @@ class CasesPanel:
         ui.openSynthButton.connect("clicked()", self.openSynth)
         ui.openSegmentButton.connect("clicked()", self.openSegment)
 
+    def update(self) -> None:
+        """Show the parameters; the folder is not read."""
+        showNoDots(self._ui.casesFolderEdit)
+
     def refresh(self) -> None:
         """Read the folder again."""
         folder = self._parameters().casesFolder
-        showNoDots(self._ui.casesFolderEdit)
+        self.update()
         self.cases, rows = [], []
         if str(folder) not in ("", "."):
             done, rows = self._attempt(self._read, folder)

@@ -1,8 +1,10 @@
 """Background jobs of the modules: start, follow, cancel; never a frozen window, never an orphan."""
 
+import contextlib
 import json
 import logging
 import shutil
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +17,7 @@ from slicer.i18n import tr as _
 from FreeTumorSlicerLib.processes import killTree, pythonExecutable, startJobProcess
 
 POLL_MS = 50
-GRACE_S = 3.0  # from the stop file to the kill
+GRACE_S = 3.0  # from the stop file to the kill, where nothing else is said
 _ERROR_LINES = 12
 # How a process ends that the system killed: mostly because the memory was used up.
 _KILLED = (-9, 137)
@@ -39,7 +41,7 @@ class JobRunner:
     def _reset(self) -> None:
         self._process = self._prepare = self._jobFile = None
         self._folder, self._temporary, self._offsets, self._last = None, False, {}, None
-        self._callbacks, self._cancelledAt, self._busy = {}, None, False
+        self._callbacks, self._cancelledAt, self._busy, self._grace = {}, None, False, GRACE_S
 
     @property
     def isRunning(self) -> bool:
@@ -66,6 +68,7 @@ class JobRunner:
         onError=None,
         onLog=None,
         prepare=None,
+        grace=GRACE_S,
     ) -> Path:
         """Start a job; its folder.
 
@@ -76,11 +79,12 @@ class JobRunner:
             onDone: called with (result, folder). onError: with (kind, message).
             prepare: called with the folder; an iterator that writes the job's inputs a piece at a time, so
                 that the window does not freeze over a large volume.
+            grace: seconds that it is given to stop by itself once it is cancelled.
         """
         if self._busy:
             raise RuntimeError(_("A job is running: wait for it or cancel it."))
         self._reset()
-        self._busy, self._temporary = True, folder is None
+        self._busy, self._temporary, self._grace = True, folder is None, grace
         try:
             self._folder = Path(folder or tempfile.mkdtemp(prefix="freetumor-", dir=slicer.app.temporaryPath))
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -97,15 +101,23 @@ class JobRunner:
         return self._folder
 
     def cancel(self) -> None:
-        """Ask the job to stop; if it has not within three seconds, end it with all that it started."""
+        """Ask the job to stop; if it has not within its grace, end it with all that it started."""
         if self._busy and self._cancelledAt is None:
             self._cancelledAt = time.monotonic()
             self._prepare = None
             (self._folder / STOP).touch()
 
-    def cleanup(self) -> None:
-        """End the job now and forget it, without any callback: for module clean-up and a closed scene."""
+    def cleanup(self, patience=0.0) -> None:
+        """End the job and forget it, without any callback: for module clean-up and a closed scene.
+
+        Args:
+            patience: seconds that it is given to stop by itself; the window waits for it.
+        """
         self._timer.stop()
+        if self._process is not None and patience:
+            (self._folder / STOP).touch()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
         if self._process is not None:
             killTree(self._process)
         self._forget()
@@ -147,7 +159,7 @@ class JobRunner:
         self._read()
         if code is not None:
             self._ended(code)
-        elif self._cancelledAt is not None and time.monotonic() - self._cancelledAt > GRACE_S:
+        elif self._cancelledAt is not None and time.monotonic() - self._cancelledAt > self._grace:
             killTree(self._process)
 
     def _read(self) -> None:

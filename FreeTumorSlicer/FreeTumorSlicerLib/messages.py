@@ -7,6 +7,7 @@ def hintFor(kind: str) -> str:
     """What the user can do about an error of `kind`; empty where the message itself says it."""
     again = _("Remove it in the module FreeTumor, section Models, and bring it in again.")
     later = _("Check the network and press Download again: it goes on where it was.")
+    resume = _("Change the values and press Resume, from the last checkpoint, or start another run.")
     hints = {
         "out_of_memory": _(
             "Close other programs or volumes, crop the CT to the organ, or choose the device 'cpu'."
@@ -28,6 +29,12 @@ def hintFor(kind: str) -> str:
         "refused": _("Try again later."),
         "no_gpu": _("Choose the device 'auto' or 'cpu'."),
         "missing_dependency": _("Install it in the module FreeTumor, section Set-up."),
+        "consent": _("In the module FreeTumor, section Models, select it and press 'Accept terms'."),
+        "ghost_tumor": resume,
+        "wrong_contrast": resume,
+        "leakage": resume,
+        "classifier_collapse": resume,
+        "not_finite": resume,
     }
     return hints.get(kind, "")
 
@@ -57,6 +64,18 @@ def titleOf(kind: str) -> str:
         "no_gpu": _("The GPU cannot be used"),
         "ct_removed": _("There is nothing to show the result on"),
         "missing_dependency": _("A package is missing"),
+        "consent": _("The terms of the model are not accepted"),
+        "declined": _("The terms were not accepted"),
+        "ghost_tumor": _("The training was given up: ghost tumors"),
+        "wrong_contrast": _("The training was given up: contrast of the wrong sign"),
+        "leakage": _("The training was given up: changes outside the organ"),
+        "classifier_collapse": _("The training was given up: the classifier learns nothing"),
+        "not_finite": _("The training was given up: its numbers are not finite"),
+        "bad_config": _("Please check the configuration"),
+        "no_cases": _("There are no cases to learn from"),
+        "locked": _("The answers of this reader are open elsewhere"),
+        "not_a_study": _("There is no reader study"),
+        "damaged_answers": _("The answers of this reader were changed"),
     }
     return titles.get(kind, _("Please check the input"))
 

@@ -1,12 +1,10 @@
 """Installed models that fit, offered in a combo box, with a line on what must be known of the chosen one."""
 
 from freetumor.anatomy import organ as organRow
-from freetumor.models import installed, models_folder
+from freetumor.models import RESEARCH, installed, is_usable, models_folder, preferred, use_of
 from slicer.i18n import tr as _
 
 _NOTE_LENGTH = 120  # of the line below the combo box; all of it is the tool tip
-# Words of licences that allow research only.
-_RESTRICTED = ("research", "academic", "non-commercial", "noncommercial", "cc-by-nc", "cc by-nc")
 
 
 class Shelf:
@@ -48,11 +46,15 @@ class ModelChoice:
     Args:
         combo, note: the combo box, and the label below it. part: "generator" or "segmenter".
         choose: called with the name that the user chose; empty for automatic.
+
+    Attributes:
+        used: the model that will be used; None without one. Of what was shown last.
     """
 
     def __init__(self, combo, note, part: str, choose) -> None:
         self._combo, self._note, self._part, self._choose = combo, note, part, choose
         self._shelf, self._names, self._missing, self._tip = Shelf(), [], "", combo.toolTip
+        self.used = None
         combo.connect("currentIndexChanged(int)", self._onChosen)
 
     @property
@@ -66,7 +68,7 @@ class ModelChoice:
         name: str,
         none: str,
         fits=lambda model: True,
-        first=lambda models: models[0],
+        first=preferred,
         remark=lambda model: "",
     ):
         """Offer what fits and show `name`; the model that will be used, or None.
@@ -91,10 +93,16 @@ class ModelChoice:
         self._fill(names, texts, name)
         self._combo.enabled = len(names) > 1
         self._combo.toolTip = self._missing or self._tip
-        text = self._missing if used is None else remark(used) + conditions(used.facts)
+        asked = "" if used is None or is_usable(used) else _("You will be asked to accept its terms. ")
+        text = self._missing if used is None else remark(used) + asked + conditions(used.facts)
         self._note.text = text if used is None else _shortened(text)
         self._note.toolTip = text
+        self.used = used
         return used
+
+    def offers(self, organ: str, fits=lambda model: True) -> list:
+        """Names of the models that fit."""
+        return [model.name for model in self._shelf.models(self._part, organ) if fits(model)]
 
     def _fill(self, names: list, texts: list, name: str) -> None:
         self._names = None  # what the combo box emits while it is filled is no choice
@@ -116,12 +124,8 @@ def conditions(facts) -> str:
 
 def licenceOf(facts) -> str:
     """The licence of a model; one for research only is said in plain words."""
-    licence = facts.get("licence")
-    if licence is None:
-        return _("Licence: not stated.")
-    text = _("Licence: {licence}.").format(licence=licence)
-    isRestricted = any(word in licence.lower() for word in _RESTRICTED)
-    return _("FOR RESEARCH ONLY. {licence}").format(licence=text) if isRestricted else text
+    text = _("Licence: {licence}.").format(licence=facts.get("licence") or _("not stated"))
+    return _("FOR RESEARCH ONLY. {licence}").format(licence=text) if use_of(facts) == RESEARCH else text
 
 
 def findsTumorsOf(organ: str):

@@ -5,11 +5,20 @@ from pathlib import Path
 
 import slicer
 from freetumor.anatomy import ORGANS
-from freetumor.models import catalogue, installed, is_packaged, models_folder, remove_model
+from freetumor.models import (
+    RESEARCH,
+    catalogue,
+    installed,
+    is_packaged,
+    is_usable,
+    models_folder,
+    remove_model,
+)
 from freetumor.models.catalogue import Entry
 from freetumor.models.model import CARD, MODEL, Model
 from slicer.i18n import tr as _
 
+from FreeTumorSlicerLib import consent
 from FreeTumorSlicerLib.modelchoice import conditions, licenceOf
 from FreeTumorSlicerLib.widgets import enable, fillTable, showNoDots, showPlaceholder
 
@@ -64,7 +73,9 @@ class Row:
 
     def _state(self) -> str:
         if self.model is not None:
-            return _("installed")
+            if not is_usable(self.model):
+                return _("terms not accepted")
+            return _("for research only") if self.model.use == RESEARCH else _("installed")
         return _("to download") if self.entry.kind == "download" else _("to import")
 
 
@@ -86,6 +97,7 @@ class ModelsPanel:
         ui.downloadButton.connect("clicked()", self.download)
         ui.removeModelButton.connect("clicked()", self.remove)
         ui.cardButton.connect("clicked()", self.showCard)
+        ui.termsButton.connect("clicked()", self.acceptTerms)
 
     def refresh(self, name: str = "") -> None:
         """Look again what there is; select the model `name`."""
@@ -125,6 +137,7 @@ class ModelsPanel:
         _unless(ui.removeModelButton, none or self._cannotRemove(row) or busy)
         broken = row is not None and row.broken is not None
         _unless(ui.cardButton, none or (_("It cannot be read.") if broken else ""))
+        _unless(ui.termsButton, none or self._cannotAccept(row))
         known = _isChosen(p.modelFile) and (p.modelFile.name == MODEL or p.modelFile.is_dir())
         enable(ui.modelGroupCombo, not known, _("A model's folder says this itself."))
         missing = "" if _isChosen(p.modelFile) else _("Choose a file first.")
@@ -152,6 +165,14 @@ class ModelsPanel:
         self.refresh()
         if done:
             self._attempt.say(_("Removed {name}.").format(name=name))
+
+    def acceptTerms(self) -> None:
+        """Ask for the consent that research weights need."""
+        model = self.selected.model
+        done, _nothing = self._attempt(consent.require, [model])
+        self.refresh(model.name)
+        if done:
+            self._attempt.say(_("The terms of {name} are accepted.").format(name=model.name))
 
     def showCard(self) -> None:
         """Show the model's card in a window of its own."""
@@ -182,6 +203,12 @@ class ModelsPanel:
             return _("It is not installed.")
         packaged = row.model is not None and is_packaged(row.model)
         return _("It comes with FreeTumor.") if packaged else ""
+
+    @staticmethod
+    def _cannotAccept(row) -> str:
+        if row.model is None:
+            return _("It is not installed.")
+        return _("It needs no consent, or has it.") if is_usable(row.model) else ""
 
 
 class _CardWindow:

@@ -12,4 +12,5 @@ for folder in HERE.parents[1:3]:
 
 from freetumor.jobs import main  # noqa: E402
 
-sys.exit(main())
+if __name__ == "__main__":  # not in the processes that a training starts, which read this file too
+    sys.exit(main())

@@ -83,7 +83,7 @@ class Organ:
         shapes: key of the shape statistics (``masks/shape_statistics.json``).
         exophytic: probability that a sampled lesion may bulge out of the organ.
         subpleural: probability that a sampled lesion sits at the organ's border.
-        minimum_ml: an organ mask smaller than this is taken for an error.
+        minimum_ml: an organ mask smaller than this is taken for an error. parts: connected parts that it has.
         site, finding: SNOMED CT codes.
         labelers: what makes labels of this organ, for the message when they are missing.
     """
@@ -109,7 +109,8 @@ class Organ:
     exophytic: float = 0.0
     subpleural: float = 0.0
     minimum_ml: float = 5.0
-    labelers: str = "TotalSegmentator (task 'total'), VISTA3D or manual segmentation"
+    parts: int = 1
+    labelers: str = "'freetumor label-organs' (with TotalSegmentator), VISTA3D or manual segmentation"
 
     def size_class(self, name: str) -> tuple[float, float]:
         """Range of diameters in mm of a size class, between two size percentiles of real tumors."""
@@ -138,6 +139,7 @@ _CHEST = {
     "organ_hu": (-980.0, -350.0),
     "site": Code("39607008", "Lung"),
     "minimum_ml": 100.0,
+    "parts": 2,
     "labelers": "'freetumor label-organs', TotalSegmentator (task 'total') or manual segmentation",
 }
 
@@ -192,6 +194,7 @@ _ROWS = (
         finding=NEOPLASM,
         exophytic=0.75,
         minimum_ml=15.0,
+        parts=2,
         **_ABDOMEN,
     ),
     Organ(

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 import freetumor
-from freetumor.commands import models
+from freetumor.commands import models, study
 from freetumor.commands.benchmark import benchmark
 from freetumor.commands.demo import demo
 from freetumor.commands.desktop import desktop, screenshot
@@ -113,6 +113,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(models.app, name="models")
+app.add_typer(study.app, name="study")
 
 
 def _failed(error: object, result: dict, code: int, as_json: bool) -> int:

@@ -26,6 +26,7 @@ class BadInput(FreeTumorError):
     exit_code = 2
 
     def __init__(self, expected: str, got: str, hint: str = "", *, kind: str) -> None:
+        self.hint = hint
         message = f"expected {expected}; got {got}"
         super().__init__(f"{message}. {hint}" if hint else message, kind=kind)
 

@@ -72,21 +72,9 @@ def _synthesize(context: Context) -> dict:
 
 
 def _label_organs(context: Context) -> dict:
-    from freetumor.anatomy import organ
-    from freetumor.organs import label_organ
-    from freetumor.volume import check_ct, read_volume, write_volume
+    from freetumor.labeling_job import label_in_folder
 
-    row = organ(str(context.required("organ")))
-    context.required("ct")
-    context.progress("reading", 0.0)
-    ct = read_volume(context.path("ct"))
-    check_ct(ct, assume_hu=bool(context.parameters.get("assume_hu")))
-    context.progress("labeling", 0.2)
-    labels = label_organ(ct, row)
-    context.progress("writing", 0.9)
-    name = str(context.parameters.get("out") or "labels.nii")
-    write_volume(labels, context.folder / name)
-    return {"labels": name, "organ": row.name, "value": row.organ_label}
+    return label_in_folder(context)
 
 
 def _export(context: Context) -> dict:

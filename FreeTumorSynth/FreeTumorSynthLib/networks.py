@@ -1,6 +1,6 @@
 """Engine, model and judge: what the panel shows of them, and what is missing."""
 
-from freetumor.quality.learned import is_independent
+from freetumor.quality.learned import first_judge, is_independent
 from freetumor.synthesis.engines import ENGINES
 from FreeTumorSlicerLib.modelchoice import ModelChoice, findsTumorsOf, tumorsOf
 from FreeTumorSlicerLib.widgets import enable
@@ -25,7 +25,7 @@ class Networks:
 
         self._models = ModelChoice(ui.modelComboBox, ui.modelNote, "generator", choose("model"))
         self._judges = ModelChoice(ui.judgeModelComboBox, ui.judgeNote, "segmenter", choose("judgeModel"))
-        self._missing = ""
+        self._missing, self._used = "", []
 
     def show(self, p) -> None:
         """Show the parameters: the rows that count, and the models that fit."""
@@ -38,14 +38,35 @@ class Networks:
             enable(
                 getattr(self._ui, f"{name}ComboBox"), follows, _("The network of this engine decides that.")
             )
-        self._missing = ""
+        self._missing, self._used = "", []
+        self._showWhatThereIs(p)
         generator = self._showModels(p) if learned else None
-        if p.askModel:
-            self._showJudges(p, generator)
+        judge = self._showJudges(p, generator) if p.askModel else None
+        self._used = [model for model in (generator, judge) if model is not None]
 
     def missing(self) -> str:
         """Why no tumor can be made or judged; empty if one can. Of what was shown last."""
         return self._missing
+
+    def used(self) -> list:
+        """The models that will run. Of what was shown last."""
+        return self._used
+
+    def _showWhatThereIs(self, p) -> None:
+        """Whether there are learned weights for the organ: the choice of the engine depends on it."""
+        names = self._models.offers(
+            p.organ, lambda model: model.network("generator").architecture == ENGINES["learned"].generator
+        )
+        tumors = tumorsOf(p.organ)
+        self._ui.engineNote.text = (
+            _("Learned weights for {tumors}: {names} (engine learned).").format(
+                tumors=tumors, names=", ".join(names)
+            )
+            if names
+            else _("No learned weights for {tumors}: the procedural engine is the default.").format(
+                tumors=tumors
+            )
+        )
 
     def _showModels(self, p):
         architecture = ENGINES[p.engine].generator
@@ -61,16 +82,13 @@ class Networks:
         self._missing = self._models.missing
         return generator
 
-    def _showJudges(self, p, generator) -> None:
-        def first(models):
-            return next((model for model in models if is_independent(model, generator)), models[0])
-
+    def _showJudges(self, p, generator):
         def remark(model) -> str:
             if is_independent(model, generator):
                 return ""
             return _("NOT INDEPENDENT: the engine's model was trained to please it. ")
 
-        self._judges.show(
+        judge = self._judges.show(
             p.organ,
             p.judgeModel,
             _(
@@ -78,10 +96,11 @@ class Networks:
                 "not ask one."
             ).format(tumors=tumorsOf(p.organ)),
             fits=findsTumorsOf(p.organ),
-            first=first,
+            first=lambda models: first_judge(models, generator),
             remark=remark,
         )
         self._missing = self._missing or self._judges.missing
+        return judge
 
     def _showRows(self, names, note, shown: bool) -> None:
         for name in names:

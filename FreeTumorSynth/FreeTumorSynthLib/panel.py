@@ -2,6 +2,7 @@
 
 import qt
 import slicer
+from FreeTumorSlicerLib import consent
 from FreeTumorSlicerLib.jobview import JobView
 from FreeTumorSlicerLib.segmentchoice import SegmentChoice, isChanging
 from slicer.i18n import tr as _
@@ -177,7 +178,11 @@ class SynthPanel:
         self.preview.stop()
         self.drawing.pause()
         self.placement.stop()
-        self.run(self.logic.synthesize, self.parameters, replace=replace, onDone=self._onSynthesized)
+        self.run(self._start, self.parameters, replace=replace, onDone=self._onSynthesized)
+
+    def _start(self, *arguments, **options) -> None:
+        consent.require(self.networks.used())
+        self.logic.synthesize(*arguments, **options)
 
     def _onSynthesized(self, result) -> None:
         self.endComparison()

@@ -4,7 +4,8 @@ from freetumor.anatomy import Organ
 from freetumor.anatomy import organ as organRow
 from freetumor.errors import BadInput
 from freetumor.job import parse_ids
-from freetumor.organs import LABELERS, OrganLabels, organ_labels
+from freetumor.labelers import labeler_for
+from freetumor.organs import OrganLabels, organ_labels
 from freetumor.quality import JUDGES
 from freetumor.synthesis.engines import ENGINES
 from freetumor.volume import Volume, on_grid
@@ -65,7 +66,9 @@ def cannotLabel(parameters) -> str:
 def cannotCompute(organ: str) -> str:
     """Why no CT of this organ can be labelled here; empty if it can."""
     row = organRow(organ)
-    if row.site.value not in LABELERS:
+    try:
+        labeler_for([row])
+    except BadInput:
         return _("The {organ} cannot be computed here; its labels come from {tools}.").format(
             organ=row.site.meaning.lower(), tools=row.labelers
         )

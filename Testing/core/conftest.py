@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from made_totalsegmentator import forget_modules, hide
 from phantom import Phantom
 from runs import Inputs, command, write_inputs
+
+
+@pytest.fixture
+def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder of models, and no TotalSegmentator."""
+    folder = tmp_path_factory.mktemp("store")
+    monkeypatch.setenv("FREETUMOR_MODELS", str(folder))
+    hide(monkeypatch)
+    yield folder
+    forget_modules()
 
 
 @pytest.fixture(scope="session")

@@ -271,16 +271,17 @@ def test_lungs_are_labelled_from_the_ct_alone(inputs, phantom, tmp_path):
     said = command("label-organs", inputs.ct, "--organ", "lung", "--out", out, "--json")
     assert (said.code, said.err) == (0, "")
     truth, found = phantom.organ("lung"), array(out)
-    assert said.json["label"] == 1
+    assert said.json["labeler"] == "thresholds"
     assert set(found.ravel()) == {0, 1}
     assert 2 * (truth & (found == 1)).sum() > 0.95 * (truth.sum() + found.sum())
     ml = found.sum() * phantom.ct.geometry.voxel_volume / 1000
-    assert said.json["ml"] == pytest.approx(ml, abs=0.1)
+    assert said.json["organs"] == [{"organ": "lung", "label": 1, "ml": pytest.approx(ml, abs=0.1)}]
     again = command("label-organs", inputs.ct, "--organ", "lung", "--out", out)
     assert again.code == 2
     assert "exists" in again.line
 
 
+@pytest.mark.usefixtures("store")
 def test_only_organs_with_a_labeler_are_labelled(inputs, tmp_path):
     said = command("label-organs", inputs.ct, "--organ", "liver", "--out", tmp_path / "liver.nii.gz")
     assert said.code == 2

@@ -240,7 +240,8 @@ def test_what_made_the_tumor_is_in_the_provenance(phantom, learned):
     result = lesion_of(phantom, engine="learned", model=learned["abdomen"])
     record = json.loads(json.dumps(provenance(result, {"ct": "0"})))
     model = result.engine.model
-    assert record["model"] == {"name": "ours-abdomen", "weights_sha256": model.facts["sha256"]}
+    weights = {"weights_sha256": model.facts["sha256"], "use": "free"}
+    assert record["model"] == {"name": "ours-abdomen", **weights}
     assert record["request"]["model"] == "ours-abdomen"
     said = record["lesions"][0]["engine_parameters"]
     assert said["weights_sha256"] == model.facts["sha256"]

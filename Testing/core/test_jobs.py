@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -166,7 +167,7 @@ def test_the_script_runs_from_a_flat_install_with_the_core_beside_it(phantom, tm
     folder = tmp_path / "job"
     folder.mkdir()
     write_volume(phantom.ct, folder / "ct.nii")
-    (folder / "job.json").write_text(LABEL % "liver")
+    (folder / "job.json").write_text(LABEL % "nose")
     # -S: without the site packages' link to the repository, but with its libraries
     paths = {str(Path(m.__file__).parents[1]) for m in (np, __import__("scipy"), __import__("SimpleITK"))}
     ran = subprocess.run(
@@ -177,7 +178,12 @@ def test_the_script_runs_from_a_flat_install_with_the_core_beside_it(phantom, tm
         env={"PYTHONPATH": ":".join(paths)},
     )
     told = json.loads(ran.stdout.splitlines()[-1])
-    assert told["kind"] == "labels_missing", ran.stderr
+    assert told["kind"] == "usage", ran.stderr
+
+
+def test_the_processes_that_a_job_starts_do_not_run_the_job_again():
+    """As multiprocessing reads the script in each of them: it would end with the test if it ran."""
+    runpy.run_path(str(SCRIPT), run_name="__mp_main__")
 
 
 def test_a_job_ends_when_its_parent_is_gone(phantom, tmp_path):

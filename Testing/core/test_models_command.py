@@ -36,7 +36,7 @@ def test_the_commands_are_listed():
     assert said.code == 0
     assert said.out == command("models", "--help").out
     assert "models" in command("--help").out
-    for name in ("list", "info", "import", "download", "remove", "path"):
+    for name in ("list", "info", "accept", "import", "download", "remove", "path"):
         assert f"  {name} " in said.out
         assert "--json" in command("models", name, "-h").out
     assert command("models", "bogus").code == 2
@@ -61,7 +61,8 @@ def test_installed_models_are_listed_shown_and_removed(mine):
     assert result["installed"] == [
         {
             "name": "small", "title": "made for tests", "parts": ["segmenter"], "organs": ["liver", "kidney"],
-            "licence": "CC0", "bytes": model.facts["bytes"], "folder": str(mine / "small"), "packaged": False,
+            "licence": "CC0", "use": "free", "accepted": True, "bytes": model.facts["bytes"],
+            "folder": str(mine / "small"), "packaged": False,
         }
     ]  # fmt: skip
     assert "web page" in result["broken"][0]["message"]
@@ -155,6 +156,7 @@ def test_a_published_segmenter_is_imported_and_ready_to_use(mine, tmp_path):
     model = models.default_model("segmenter", "pancreas")
     assert model.name == "model-abdomen"
     assert model.organs == ("pancreas",)
+    assert model.use == "research"
     assert model.network("segmenter").settings["classes"] == [0, 3, 4]
     card = command("models", "info", "model-abdomen").out
     assert "Not for clinical use" in card

@@ -33,6 +33,7 @@ GOOD = [
     {"training_data": [{"name": "a"}, {"name": "b", "cases": 3, "licence": "CC0", "note": 1}]},
     {"metrics": [METRIC, METRIC | {"organ": "liver", "level": 0.9}]},
     {"metrics": [], "measured_seconds": [SECONDS], "limits": ["one"], "quirks": []},
+    *({"use": use} for use in ("free", "research")),
     {"trained_against": ["a", "b-c.1"], "steps": "10", "hardware": "1 GPU", "source": "s", "licence": "l"},
 ]
 BAD = [
@@ -61,6 +62,7 @@ BAD = [
     {"trained_against": "a"},
     {"limits": ["", "x"]},
     {"licence": None},
+    *({"use": use} for use in ("commercial", "", None, ["free"])),
 ]  # fmt: skip
 # What JSON Schema has no words for (and Python's "$", which allows a newline, unlike JavaScript's).
 BEYOND = [

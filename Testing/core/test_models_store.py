@@ -44,7 +44,7 @@ def test_a_saved_model_is_found_again_as_it_was(mine):
     assert (found.organs, found.window) == (("liver", "kidney"), (-1000.0, 500.5))
     assert (found.spacing, found.patch) == ((1.5, 1.5, 1.5), (96, 96, 96))
     assert found.trained_against == ("teacher",)
-    assert found.network("segmenter").settings == {"classes": [0, 1, 2]}
+    assert found.network("segmenter").settings == {"classes": [0, 1, 2, 5, 6]}
     assert found.facts["licence"] == "CC BY 4.0"
     assert found.facts == saved.facts
     models.check_weights(found)
@@ -96,7 +96,7 @@ def test_a_model_of_the_user_hides_a_packaged_one_of_its_name(mine, packaged):
     assert [m.facts["title"] for m in models.list_models()] == ["new"]
     models.remove_model("small")
     assert models.find_model("small").facts["title"] == "old"
-    assert "comes with FreeTumor" in refused("no_model", models.remove_model, "small")
+    assert "comes with FreeTumor" in refused("packaged", models.remove_model, "small")
     assert (packaged / "small" / "model.json").is_file()
 
 
@@ -223,7 +223,7 @@ def test_the_store_lies_where_the_platform_keeps_data(monkeypatch, tmp_path):
         ("darwin", tmp_path / "Library" / "Application Support"),
         ("win32", tmp_path / "local"),
     ):
-        monkeypatch.setattr(store.sys, "platform", platform)
+        monkeypatch.setattr("sys.platform", platform)
         assert models.models_folder() == expected / "freetumor" / "models"
 
 

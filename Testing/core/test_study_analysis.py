@@ -18,7 +18,7 @@ from freetumor.study.answers import read_answers
 from freetumor.study.cautions import warnings
 from freetumor.study.key import default_key_path
 from freetumor.study.reads import join
-from made_studies import make_answer, make_study
+from made_studies import BALANCE, make_answer, make_study
 
 READERS = ("reader-01", "reader-02", "reader-03", "reader-04")
 COMMENT = "=edge <script>alert(1)</script>"
@@ -131,6 +131,20 @@ def test_tables_hold_every_read_and_the_pages_numbers(study, report):
     assert set(pooled) >= {"forced_choice", "fleiss_kappa", "krippendorff_alpha", "intra_reader_kappa"}
 
 
+def test_the_report_shows_what_real_and_synthetic_cases_differ_in(report):
+    out, result = report
+    assert result["balance"] == BALANCE
+    page = (out / "report.html").read_text("utf-8")
+    table = page.partition("Real and synthetic cases")[2].partition("</section>")[0]
+    rows = [re.findall("<td[^>]*>(.*?)</td>", row) for row in table.split("</tr>")[1:3]]
+    assert rows == [
+        ["liver", "diameter, mm", "3", "18", "19.5", "0.61", ""],
+        ["liver", "organ&#39;s HU (contrast phase), HU", "3", "−12", "110", "1.00", "tells them apart"],
+    ]
+    with (out / "balance.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["covariate"] for row in csv.DictReader(file)] == [row["covariate"] for row in BALANCE]
+
+
 def test_page_stands_alone_and_runs_nothing_of_a_comment(report):
     out, _ = report
     page = (out / "report.html").read_text("utf-8")
@@ -180,6 +194,19 @@ def test_forced_choices_are_counted_by_the_side_of_the_synthetic_one(tmp_path):
     assert result["forced_choice"]["by_confidence"]["certain"] == {"count": 30, "right": 30}
     assert result["pooled"]["auc"]["value"] == 1.0
     assert numbers(answer_all(folder, knows=0.0))["forced_choice"]["pooled"]["value"] == 0.0
+
+
+def test_a_single_pair_is_counted_and_not_pooled(tmp_path):
+    folder = answer_all(make_study(tmp_path / "study", readers=READERS[:3], main=4, pairs=1, alike=True))
+    out = tmp_path / "report"
+    result = analyze(folder, default_key_path(folder), out, samples=100)
+    choice = result["forced_choice"]
+    assert (choice["pairs"], choice["readers"], choice["choices"]) == (1, 3, 3)
+    assert sum(one["right"] for one in choice["by_confidence"].values()) == choice["right"]
+    assert choice["pooled"]["value"] is None
+    assert any("one pair in the pairs block" in said for said in result["warnings"])
+    page = (out / "report.html").read_text("utf-8")
+    assert f"{choice['right']} of 3 choices</b> (3 readers, 1 pair)" in page
 
 
 def test_same_seed_same_numbers(study):

@@ -266,8 +266,10 @@ def test_lesions_of_another_scanner_are_not_matched(study, pool):
 
 def test_no_program_tells_real_cts_by_their_files(shared, tmp_path):
     data = shared / "data"
-    names = {"ibsi_pat2": 23, "ibsi_pat3": 28, "pyrad_lung1": 14, "pyrad_lung2": 45, "lidc0001": 24}
-    for seed, (name, mm) in enumerate(names.items()):
+    # Diameter and seed: seeds that put the tumor away from the real one.
+    names = {"ibsi_pat2": (23, 1), "ibsi_pat3": (28, 1), "pyrad_lung1": (14, 2), "pyrad_lung2": (45, 3)}
+    names["lidc0003_slab"] = (23, 4)
+    for name, (mm, seed) in names.items():
         place = data / "chest" / name
         request = Request(diameter=mm, seed=seed, gate=False)
         run(

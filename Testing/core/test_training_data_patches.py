@@ -135,15 +135,27 @@ def test_a_sample_has_what_the_training_reads(scan):
     assert (sample["kind"], sample["known"], sample["index"]) == (1, 0, 0)
 
 
-def test_what_nobody_labelled_is_unknown_not_background(lumps, tmp_path):
+def test_organs_that_nobody_labelled_are_named(lumps, tmp_path):
     settings = PatchSettings((16, 16, 16), ("liver", "kidney"), 1.0, 0.0, 0.0, augment=None)
-    label = PatchSet([lumps], settings, length=9)[3]["label"]
-    assert set(np.unique(label)) <= {1, 2, 255}
+    sample = PatchSet([lumps], settings, length=9)[3]
+    assert set(np.unique(sample["label"])) <= {0, 1, 2}
+    assert [name for name, is_it in zip(ORGANS, sample["unlabelled"], strict=True) if is_it] == ["kidney"]
     labels = lumps.labels.array.copy()
     labels[:, :, 20:] = np.where(labels[:, :, 20:] == 1, 3, labels[:, :, 20:])  # a pancreas, not trained
     whole = prepare(tmp_path, labels, hu=lumps.ct.array.copy(), organs=("liver", "kidney", "pancreas"))
-    label = PatchSet([whole], settings, length=9)[3]["label"]
-    assert set(np.unique(label)) <= {0, 1, 2}
+    sample = PatchSet([whole], settings, length=9)[3]
+    assert set(np.unique(sample["label"])) <= {0, 1, 2}
+    assert not sample["unlabelled"].any()
+
+
+def test_patches_of_organs_alone_do_not_avoid_lesions(lumps):
+    settings = PatchSettings((8, 8, 8), ("liver",), 0.0, 0.0, 1.0, foreground=1.0, augment=None)
+    shown = {
+        avoid: sum(2 in s["label"] for s in PatchSet([lumps], replace(settings, avoid_lesions=avoid), 0, 60))
+        for avoid in (True, False)
+    }
+    assert shown[True] == 0
+    assert shown[False] > 5
 
 
 def test_brightness_changes_the_image_alone(lumps):

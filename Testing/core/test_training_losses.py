@@ -32,6 +32,30 @@ def test_labels_become_channels_and_what_nobody_labelled_stays_unknown():
     assert target[0, 0, 0].tolist() == [0, 0, 1, 2, losses.UNKNOWN]
 
 
+def test_a_lesion_without_a_class_of_its_own_is_part_of_its_organ():
+    target = losses.channels_of(labels(0, 1, 2, 5, 6, 255), [0, 1, 5], {2: 1, 6: 5})
+    assert target[0, 0, 0].tolist() == [0, 1, 1, 2, 2, losses.UNKNOWN]
+
+
+def test_an_organ_that_nobody_labelled_and_the_background_are_one_to_the_loss():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 2, 2, 3, generator=generator, requires_grad=True)
+    unlabelled = torch.tensor([[False, False, True, True], [False, False, False, False]])
+    seen = losses.as_background(logits, unlabelled)
+    before, after = logits.softmax(1), seen.softmax(1)
+    assert torch.allclose(after[0, 0], before[0, [0, 2, 3]].sum(0), atol=1e-6)
+    assert torch.allclose(after[0, 1], before[0, 1], atol=1e-6)
+    assert (after[0, 2:] == 0).all()
+    assert torch.equal(seen[1], logits[1])
+    # Where the background is labelled, neither of the three is pushed against another.
+    target = losses.channels_of(torch.zeros(2, 1, 2, 2, 3, dtype=torch.int64), [0, 1, 3, 5])
+    (losses.cross_entropy(seen, target) + losses.dice(seen, target)).backward()
+    assert logits.grad.isfinite().all()
+    assert (logits.grad[0, 1] > 0).all()
+    assert (logits.grad[0, [0, 2, 3]] < 0).all()
+    assert (logits.grad[1, 2:] > 0).all()
+
+
 def test_a_right_prediction_costs_nothing_and_a_wrong_one_does():
     target = losses.channels_of(labels(0, 1, 2), [0, 1, 2])
     right, wrong = sure(target, 3), sure(target.roll(1, -1), 3)
@@ -92,6 +116,33 @@ def test_what_varies_more_than_a_tumor_could_is_rough():
         costs.append(float(losses.rough(spread, torch.tensor([10.0]), [LIVER])))
     assert costs[:2] == [0.0, 0.0]
     assert costs[2] > 1
+
+
+def test_vessels_around_a_tumor_are_no_texture_that_it_may_have():
+    rng = np.random.default_rng(0)
+    image = torch.tensor(rng.normal(0.5, 0.02, (1, 1, 24, 24, 24)), dtype=torch.float32)
+    organ, mask = torch.ones_like(image), torch.zeros_like(image)
+    mask[..., :8] = 1
+    calm = losses.surroundings(image, organ, mask, (0.0, 1000.0))
+    image[..., 20:, 20:, :] = 1.0  # of 36 columns, in the tumor and beside it
+    level, spread = losses.surroundings(image, organ, mask, (0.0, 1000.0))
+    assert calm[1].item() == pytest.approx(20.0, rel=0.05)
+    assert level.item() == pytest.approx(500.0, abs=5.0)
+    assert spread.item() == pytest.approx(20.0, rel=0.1)
+
+
+def test_a_generator_that_is_seen_through_still_learns_from_the_logarithm():
+    mask = torch.ones(1, 1, 4, 4, 4)
+    pulls = {}
+    for logarithm in (False, True):
+        says = torch.full((1, 1, 4, 4, 4), -8.0, requires_grad=True)
+        losses.unlike_real(says, mask, logarithm=logarithm).sum().backward()
+        pulls[logarithm] = -says.grad.sum().item()
+    assert 0 < pulls[False] < 1e-3  # the paper's: p (1 - p)
+    assert pulls[True] == pytest.approx(1.0, abs=1e-3)
+    taken = torch.full((1, 1, 4, 4, 4), 8.0)
+    for logarithm in (False, True):
+        assert losses.unlike_real(taken, mask, logarithm=logarithm).item() == pytest.approx(0.0, abs=1e-3)
 
 
 def test_another_noise_has_to_give_another_texture_not_another_level_or_speckle():

@@ -97,7 +97,7 @@ def test_each_stage_makes_a_model_that_says_what_it_was_made_of(trained, folder)
     for stage, model in trained.items():
         assert (model.name, model.organs, model.patch) == (f"phantom-{stage}", ("liver",), (16, 32, 32))
         facts = model.facts
-        assert facts["licence"] == "CC-BY-SA 4.0"
+        assert (facts["licence"], facts["use"]) == ("CC-BY-SA 4.0", "free")
         assert [(row["cases"], row["licence"]) for row in facts["training_data"]] == [(1, "CC-BY-SA 4.0")]
         assert facts["measured_seconds"][0]["seconds"] > 0
         assert facts["limits"] == ["Made of phantoms."]
@@ -252,8 +252,9 @@ def test_a_recipe_does_a_step_on_a_miniature_of_its_data(recipe, stage, tmp_path
 
 
 def test_every_recipe_can_be_read_and_holds_the_papers_values():
-    assert {path.stem for path in RECIPES.glob("*.toml")} == {*TREES, "lung-laptop"}
-    for path in RECIPES.glob("*.toml"):
+    tumors = {path for path in RECIPES.glob("*.toml") if path.stem != "abdomen-organs-laptop"}
+    assert {path.stem for path in tumors} == {*TREES, "lung-laptop"}
+    for path in tumors:
         one, two, three = (read_config(path, stage) for stage in STAGES)
         assert one.name == path.stem or path.stem == "lung-laptop"
         assert len({c.grid for c in (one, two, three)}) == 1

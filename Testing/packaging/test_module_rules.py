@@ -19,7 +19,7 @@ GLUE = [
     for name in listed(module)
     if name.endswith(".py") and not name.startswith(("freetumor/", "Scripts/"))
 ]
-FORMS = [REPOSITORY / module / "Resources/UI" / f"{module}.ui" for module in MODULES]
+FORMS = [REPOSITORY / module / name for module in MODULES for name in listed(module) if name.endswith(".ui")]
 OURS = {"freetumor", "FreeTumorSlicerLib", "FreeTumorSynthLib", "FreeTumorSegmentLib"}
 IN_SLICER = {"slicer", "qt", "ctk", "vtk", "numpy", "scipy", "SimpleITK"}
 # What the host stands in for; another class works in Slicer only, and no test would see it.

@@ -128,3 +128,43 @@ def sampleVolume(scene, phantom):
     node.SetIJKToRASMatrix(matrix)
     node.CreateDefaultDisplayNodes()
     return node
+
+
+@pytest.fixture
+def study(tmp_path) -> Path:
+    """A small reader study: one training case, three others of which one comes twice, and a pair."""
+    from made_studies import make_study
+
+    return make_study(tmp_path / "study", main=3, training=1)
+
+
+@pytest.fixture
+def studyWindow(scene, host):
+    """The host's window with the hub in it, which remembers no study."""
+    import qt
+    import slicer
+    from slicerhost.mainwindow import MainWindow
+
+    qt.QSettings().remove("FreeTumor/ReaderStudy")
+    made = MainWindow()
+    made.addModule(slicerhost.loadModule(HUB / "FreeTumorSlicer.py"))
+    made.resize(800, 560)
+    made.show()
+    made.activateWindow()
+    slicer.util.selectModule("FreeTumorSlicer")
+    host.processEvents()
+    yield made
+    made.close()
+    made.deleteLater()
+    qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.DeferredDelete)
+    qt.QSettings().remove("FreeTumor/ReaderStudy")
+    failures.check()
+
+
+@pytest.fixture
+def reader(studyWindow):
+    """Somebody in front of that window."""
+    import slicer
+    from study_steps import Reader
+
+    return Reader(studyWindow, slicer.util.getModuleWidget("FreeTumorSlicer"))

@@ -209,13 +209,6 @@ def test_every_parameter_survives_a_saved_scene(hub, scene, tmp_path):
     assert texts(hub.ui.caseTable) == [["case1", "liver", "open"]]
 
 
-def test_the_reader_study_has_no_button_yet(hub):
-    import qt
-
-    assert "its own release" in hub.ui.studyLabel.text
-    assert not hub.ui.studySection.findChildren(qt.QPushButton)
-
-
 def test_the_hub_leads_to_a_case_in_freetumor_segment(hub, segment, tmp_path):
     makeCase(tmp_path / "case1", (6, 10, 10))
     makeCase(tmp_path / "case2", (6, 10, 10), (12, 20, 30))

@@ -59,12 +59,31 @@ def test_a_models_folder_is_imported_in_the_background_and_listed_with_its_licen
     importFile(hub, given.folder / "model.json")
     assert hub.ui.progressLabel.text == "Done."
     assert hub.ui.statusLabel.text == f"Installed {given.name}."
-    assert states(hub)[given.name] == "installed"
+    assert states(hub)[given.name] == "terms not accepted"
     assert "FOR RESEARCH ONLY" in hub.ui.modelLabel.text
     assert "Portal-venous phase only" in hub.ui.modelLabel.text
     assert "segmenter" in hub.ui.modelLabel.text
     assert [model.folder for model in installed()[0]] == [models / given.name]
     assert str(models) in hub.ui.modelsLabel.text
+
+
+def test_the_terms_of_research_weights_are_shown_and_accepted_once(hub, given, messages):
+    importFile(hub, given.folder / "model.json")
+    assert hub.ui.termsButton.enabled
+    messages.answer(False)
+    hub.ui.termsButton.click()
+    for words in ("CC BY-NC 4.0", "made for tests", "Portal-venous phase only.", "research only"):
+        assert words in messages.texts()[-1]
+    assert states(hub)[given.name] == "terms not accepted"
+    assert "terms were not accepted" in hub.ui.statusLabel.text
+    messages.answer(True)
+    hub.ui.termsButton.click()
+    assert states(hub)[given.name] == "for research only"
+    assert not hub.ui.termsButton.enabled
+    assert "has it" in hub.ui.termsButton.toolTip
+    hub.ui.removeModelButton.click()
+    importFile(hub, given.folder / "model.json")
+    assert states(hub)[given.name] == "for research only"
 
 
 def test_the_group_is_asked_for_a_checkpoint_and_not_for_a_folder_that_says_it(hub, given, tmp_path):

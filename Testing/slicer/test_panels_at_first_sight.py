@@ -17,6 +17,9 @@ PATHS = {
         "jobFileEdit",
         "packFolderEdit",
         "modelFileEdit",
+        "trainingConfigEdit",
+        "trainingDataEdit",
+        "trainingOutEdit",
     ),
     SYNTH / "FreeTumorSynth.py": ("caseFolderLineEdit", "exportFolderLineEdit"),
     SEGMENT / "FreeTumorSegment.py": ("casesFolderEdit", "labelFileEdit"),
@@ -28,6 +31,7 @@ def test_a_path_that_was_not_chosen_is_an_empty_line_with_a_hint(scene, file):
     module = slicerhost.loadModule(file)
     try:
         module.widgetRepresentation().enter()
+        module.widget.logic.getParameterNode().Modified()  # as any other choice does
         for name in PATHS[file]:
             edit = getattr(module.widget.ui, name)
             assert edit.currentPath == "", name

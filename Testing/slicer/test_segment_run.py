@@ -81,6 +81,24 @@ def test_without_a_model_the_section_says_so_and_leads_to_models_and_to_an_impor
     assert not hub.ui.modelsSection.collapsed
 
 
+def test_research_weights_segment_nothing_before_their_terms_are_accepted(
+    segment, ct, models, messages, monkeypatch
+):
+    threshold_segmenter(models, "abdomen", 155, 300, organ_hu=(0, 300), licence="CC BY-NC-SA 4.0")
+    segment.ui.ctSelector.setCurrentNode(ct)
+    segment.enter()
+    assert "asked to accept" in segment.ui.modelNote.text
+    started = []
+    monkeypatch.setattr(segment.segmentPanel.runner, "start", lambda *given, **_rest: started.append(given))
+    messages.answer(False, True)
+    segment.ui.segmentButton.click()
+    assert "CC BY-NC-SA 4.0" in messages.texts()[0]
+    assert "terms were not accepted" in segment.ui.jobLabel.text
+    assert started == []
+    segment.ui.segmentButton.click()
+    assert len(started) == 1
+
+
 def test_lesions_are_found_where_they_are_with_size_and_probability(ready, ct, model):
     slicer.util.setSliceViewerLayers(background=ct)
     ready.ui.show3DCheck.checked = True

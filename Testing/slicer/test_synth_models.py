@@ -66,6 +66,47 @@ def test_a_licence_for_research_is_seen_before_the_model_is_used(ready, models):
     made_model(models, "abdomen", LEARNED, name="ours", licence="research only", **COARSE)
     use(ready, "learned")
     assert "FOR RESEARCH ONLY" in ready.ui.modelNote.text
+    assert "asked to accept" in ready.ui.modelNote.text
+
+
+def test_research_weights_make_and_judge_nothing_before_their_terms_are_accepted(
+    ready, models, messages, monkeypatch
+):
+    made_model(models, "abdomen", LEARNED, name="ours", licence="CC-BY-NC-4.0", **COARSE)
+    threshold_segmenter(models, "abdomen", 0, 82, name="strict", licence="in-house")
+    use(ready, "learned")
+    ready.ui.askModelCheckBox.click()
+    started = []
+    monkeypatch.setattr(ready.logic.runner, "start", lambda *given, **_rest: started.append(given))
+    messages.answer(True, False)
+    ready.ui.applyButton.click()
+    asked = messages.texts()
+    assert len(asked) == 2
+    for text, words in zip(asked, (("ours", "CC-BY-NC-4.0"), ("strict", "in-house")), strict=True):
+        assert all(word in text for word in words)
+    assert started == []
+    assert "strict" in ready.ui.statusLabel.text
+    assert "terms were not accepted" in ready.ui.statusLabel.text
+    messages.clear()
+    messages.answer(True)
+    ready.ui.applyButton.click()
+    assert ["strict" in text for text in messages.texts()] == [True]  # the other one is remembered
+    assert len(started) == 1
+    ready.ui.applyButton.click()
+    assert len(messages.texts()) == 1
+
+
+def test_the_choice_of_the_engine_says_for_which_tumors_there_are_learned_weights(ready, models):
+    note = ready.ui.engineNote
+    assert note.text == "No learned weights for liver tumors: the procedural engine is the default."
+    ready.ui.organComboBox.setCurrentText("covid")
+    assert "No learned weights for COVID-19 lesions" in note.text
+    made_model(models, "abdomen", LEARNED, name="ours", organs=["liver"], **COARSE)
+    made_model(models, "abdomen", RELEASED, name="theirs", organs=["kidney"], **COARSE)
+    ready.ui.organComboBox.setCurrentText("liver")
+    assert note.text == "Learned weights for liver tumors: ours (engine learned)."
+    ready.ui.organComboBox.setCurrentText("kidney")
+    assert "No learned weights for kidney tumors" in note.text
 
 
 @pytest.mark.parametrize(("engine", "parts"), [("learned", LEARNED), ("released", RELEASED)])

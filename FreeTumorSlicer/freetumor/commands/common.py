@@ -34,6 +34,24 @@ Series = Annotated[str | None, typer.Option(help="SeriesInstanceUID, where a DIC
 AssumeHu = Annotated[bool, typer.Option("--assume-hu", help="Skip the check that the values are HU.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
+
+def _accept(context: typer.Context, given: bool) -> bool:
+    from freetumor.models import accepted_for_now
+
+    if given:
+        context.with_resource(accepted_for_now())
+    return given
+
+
+AcceptResearch = Annotated[
+    bool,
+    typer.Option(
+        "--accept-research",
+        callback=_accept,
+        help="Accept the terms of research weights for this run; see 'freetumor models list'.",
+    ),
+]
+
 _console = Console(stderr=True)
 
 

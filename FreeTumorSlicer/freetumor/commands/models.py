@@ -1,4 +1,4 @@
-"""``freetumor models``: list, info, import, download, remove, path."""
+"""``freetumor models``: list, info, accept, import, download, remove, path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from freetumor.errors import BadInput
 if TYPE_CHECKING:
     from freetumor.models import Entry, Model
 
-app = typer.Typer(help="List, import, download and remove models.")
+app = typer.Typer(help="List, import, download and remove models; accept the terms of research weights.")
 Name = Annotated[str, typer.Argument(help="Name of a model.", metavar="NAME")]
 Registry = Annotated[Path | None, typer.Option(help="Another catalogue (JSON).", metavar="FILE")]
 
@@ -84,6 +84,22 @@ def info(name: Name, registry: Registry = None, as_json: Json = False) -> None:
     say(result, as_json, f"{card(record)}\nIn {model.folder}; the weights have that SHA-256.")
 
 
+@app.command("accept")
+def accept_(
+    name: Annotated[str, typer.Argument(help="Name of a model, or its folder.", metavar="NAME")],
+    as_json: Json = False,
+) -> None:
+    """Accept the terms of research weights, which are for research only; asked once for the same weights."""
+    from freetumor.models import FREE, accept, find_model, terms
+
+    model = find_model(name)
+    if model.use == FREE:
+        said = f"{model.name} needs no consent"
+    else:
+        said = "\n".join([*terms(model), f"Accepted, for research only; remembered in {accept(model)}"])
+    say({"status": "done", **_row(model), "terms": terms(model)}, as_json, said)
+
+
 @app.command("import")
 def import_(
     path: Annotated[
@@ -143,7 +159,7 @@ def path(
 
 
 def _row(model: Model) -> dict:
-    from freetumor.models import is_packaged
+    from freetumor.models import is_packaged, is_usable
 
     return {
         "name": model.name,
@@ -151,6 +167,8 @@ def _row(model: Model) -> dict:
         "parts": list(model.networks),
         "organs": list(model.organs),
         "licence": model.facts.get("licence"),
+        "use": model.use,
+        "accepted": is_usable(model),
         "bytes": model.facts["bytes"],
         "folder": str(model.folder),
         "packaged": is_packaged(model),
@@ -158,6 +176,8 @@ def _row(model: Model) -> dict:
 
 
 def _entry_row(entry: Entry) -> dict:
+    from freetumor.models import use_of
+
     record = entry.record
     return {
         "name": entry.name,
@@ -165,6 +185,7 @@ def _entry_row(entry: Entry) -> dict:
         "parts": list(entry.parts),
         "organs": list(record["organs"]),
         "licence": record.get("licence"),
+        "use": use_of(record),
         "bytes": record.get("bytes"),
         "kind": entry.kind,
         "how": _how(entry),
@@ -191,4 +212,16 @@ def _said(result: dict) -> str:
 
 def _line(row: dict) -> str:
     size = f", {row['bytes'] / 1e6:.0f} MB" if row["bytes"] else ""
-    return f"  {row['name']}: {row['title']} ({', '.join(row['parts'])}; {', '.join(row['organs'])}{size})"
+    what = f"{', '.join(row['parts'])}; {', '.join(row['organs'])}{size}; {_use(row)}"
+    what += "; comes with FreeTumor" if row.get("packaged") else ""
+    return f"  {row['name']}: {row['title']} ({what})"
+
+
+def _use(row: dict) -> str:
+    """What the licence allows, and whether a consent to it is there (for what is installed)."""
+    from freetumor.models import FREE
+
+    if row["use"] == FREE:
+        return "free"
+    asked = f", first: freetumor models accept {row['name']}"
+    return "research only" + ("" if row.get("accepted", True) else asked)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from freetumor.commands.common import (
+    AcceptResearch,
     AssumeHu,
     Backend,
     Convention,
@@ -48,6 +49,7 @@ def segment(
     ] = None,
     series: Series = None,
     assume_hu: AssumeHu = False,
+    accept_research: AcceptResearch = False,
     as_json: Json = False,
 ) -> None:
     """Segment an organ and its lesions in a whole CT."""

@@ -10,6 +10,7 @@ import typer
 
 from freetumor.anatomy import SIZE_CLASSES
 from freetumor.commands.common import (
+    AcceptResearch,
     AssumeHu,
     Backend,
     Convention,
@@ -70,6 +71,7 @@ def synthesize(
     resample_labels: ResampleLabels = False,
     series: Series = None,
     assume_hu: AssumeHu = False,
+    accept_research: AcceptResearch = False,
     as_json: Json = False,
 ) -> None:
     """Put tumors into a CT and write a case folder."""
@@ -120,6 +122,7 @@ def synthesize(
 def synthesize_batch(
     cases: Annotated[Path, typer.Argument(help="CSV file, one case a row.", metavar="CASES.csv")],
     workers: Annotated[int, typer.Option(help="Processes side by side.")] = 1,
+    accept_research: AcceptResearch = False,
     as_json: Json = False,
 ) -> None:
     """Synthesize many cases; run it again after an interruption and it goes on."""

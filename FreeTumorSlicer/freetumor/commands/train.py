@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from freetumor.commands.common import Json, progress, say
+from freetumor.commands.common import AcceptResearch, Json, progress, say
 from freetumor.errors import BadInput
 
 _LIST = "settings"
@@ -28,6 +28,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Prepare one case, take one step, write nothing.")
     ] = False,
+    accept_research: AcceptResearch = False,
     as_json: Json = False,
 ) -> None:
     """Train a network: stage 1, 2 or 3 of the paper; several GPUs with torchrun -m freetumor train."""

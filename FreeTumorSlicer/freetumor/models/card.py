@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from freetumor.anatomy import ORGANS
+from freetumor.models.use import RESEARCH, use_of
+
 _NOT_STATED = "not stated"
+_RESEARCH = (
+    "**Research weights.** What they were trained on, or with, may not be used commercially or not be "
+    "changed, or its licence is not stated: they are for research only, and used after consent."
+)
 
 
 def card(record: Mapping) -> str:
@@ -21,6 +28,7 @@ def card(record: Mapping) -> str:
                 "",
                 "**Not for clinical use.** A model of FreeTumor, for research on synthetic tumors in CT.",
                 "",
+                *([_RESEARCH, ""] if use_of(record) == RESEARCH else []),
                 f"* Name: `{record['name']}`",
                 f"* Organs: {', '.join(record['organs'])} ({record['group']})",
                 f"* Licence: {record.get('licence', _NOT_STATED)}",
@@ -43,12 +51,23 @@ def card(record: Mapping) -> str:
                         for s in record.get("measured_seconds", ())
                     ],
                 ),
-                *_section("Limits", [f"* {text}" for text in record.get("limits", ())]),
+                *_section("Limits", [f"* {text}" for text in (*record.get("limits", ()), *_others(record))]),
                 *_section("Quirks", [f"* {text}" for text in record.get("quirks", ())]),
             ]
         ).rstrip()
         + "\n"
     )
+
+
+def _others(record: Mapping) -> list[str]:
+    """What there is for the organs that a generator was not trained on."""
+    others = [f"{row.title}s" for name, row in ORGANS.items() if name not in record["organs"]]
+    if "generator" not in record["networks"] or not others:
+        return []
+    return [
+        f"No learned weights in it for {', '.join(others)}: without others, the procedural engine is the "
+        "default there."
+    ]
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

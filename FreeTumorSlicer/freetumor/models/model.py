@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from freetumor.errors import BadInput
+from freetumor.models.use import use_of
 
 MODEL, WEIGHTS, CARD = "model.json", "weights.safetensors", "README.md"
 PARTS = ("generator", "classifier", "segmenter")
@@ -32,7 +33,7 @@ class Model:
         patch: shape of the training patches on that grid, (k, j, i).
         trained_against: names of models whose segmenter a generator was trained to please; its own
             segmenter always counts. A judge among them is not independent.
-        facts: the rest of ``model.json`` (title, licence, training_data, metrics, source, sha256, ...).
+        facts: the rest of ``model.json`` (title, licence, use, training_data, metrics, source, sha256, ...).
     """
 
     name: str
@@ -50,6 +51,11 @@ class Model:
     def weights(self) -> Path:
         """The file with the tensors."""
         return self.folder / WEIGHTS
+
+    @property
+    def use(self) -> str:
+        """ "free", or "research": only after consent; see :mod:`freetumor.models.use`."""
+        return use_of(self.facts)
 
     def network(self, part: str) -> NetworkSpec:
         """The network `part`; raises :class:`BadInput` naming the parts that the model has."""

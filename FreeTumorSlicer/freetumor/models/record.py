@@ -15,6 +15,7 @@ from types import MappingProxyType
 from freetumor.anatomy import ORGANS
 from freetumor.errors import BadInput
 from freetumor.models.model import MODEL, PARTS, Model, NetworkSpec
+from freetumor.models.use import USES
 
 Check = Callable[[object], bool]
 Fields = Mapping[str, tuple[Check, str]]  # what each field must be, as a check and in words
@@ -127,6 +128,7 @@ FACTS: Fields = MappingProxyType(
         "trained_against": (list_of(is_name), "a list of names of models"),
         "title": (is_text, "text"),
         "licence": (is_text, "text"),
+        "use": (one_of(*USES), " or ".join(USES)),
         "source": (is_text, "text"),
         "steps": (is_text, "text"),
         "hardware": (is_text, "text"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import freetumor
+from freetumor.anatomy import Organ
 from freetumor.anatomy import organ as row_of
 from freetumor.errors import BadInput, FreeTumorError
 from freetumor.files import appearing, os_errors, sha256, write_json
 from freetumor.models.card import card
+from freetumor.models.consent import check_consent, preferred
 from freetumor.models.model import CARD, MODEL, WEIGHTS, Model, NetworkSpec
+from freetumor.models.places import models_folder
 from freetumor.models.record import check_record, is_name, model_of, read_model, read_record
 from freetumor.models.weights_file import check_size, check_tensors, check_weights
 
@@ -27,19 +29,6 @@ _GET = (
 def is_packaged(model: Model) -> bool:
     """Whether it came with the package: such a model is not the user's to remove."""
     return model.folder.parent == _PACKAGED
-
-
-def models_folder() -> Path:
-    """Where the user's models are kept: ``FREETUMOR_MODELS`` or the platform's data folder."""
-    if os.environ.get("FREETUMOR_MODELS"):
-        return Path(os.environ["FREETUMOR_MODELS"])
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return data / "freetumor" / "models"
 
 
 def installed() -> tuple[list[Model], dict[Path, FreeTumorError]]:
@@ -59,11 +48,18 @@ def installed() -> tuple[list[Model], dict[Path, FreeTumorError]]:
 
 
 def list_models(part: str | None = None, organ: str | None = None) -> list[Model]:
-    """Installed models with a network `part` trained on `organ`, the user's first, each by name."""
+    """Installed models with a network `part` trained on `organ`, the user's first, each by name.
+
+    Segmenters of an organ are those that find its lesions; one of organs alone is for labels of organs.
+    """
+    row = None if organ is None else row_of(organ)
     return [
         model
         for model in installed()[0]
-        if (part is None or part in model.networks) and (organ is None or row_of(organ).name in model.organs)
+        if (part is None or part in model.networks)
+        and (
+            row is None or (row.name in model.organs and (part != "segmenter" or _finds_lesions(model, row)))
+        )
     ]
 
 
@@ -94,7 +90,9 @@ def find_model(name_or_folder: str | Path) -> Model:
 
 
 def default_model(part: str, organ: str) -> Model:
-    """The first installed model with a network `part` trained on `organ`.
+    """The first installed model with a network `part` trained on `organ`, of those that may be used.
+
+    Where none may without consent, the first one that fits.
 
     Raises:
         BadInput: kind "no_model"; says what to do.
@@ -102,7 +100,7 @@ def default_model(part: str, organ: str) -> Model:
     organ = row_of(organ).name
     fitting = list_models(part, organ)
     if fitting:
-        return fitting[0]
+        return preferred(fitting)
     others = [m.name for m in list_models(part)]
     got = f"only {', '.join(others)}, made for other organs" if others else "none installed"
     broken = installed()[1]
@@ -116,10 +114,10 @@ def model_for(part: str, organ: str, name: str | None = None) -> Model:
     """The model `name`, or without one the default, with a network `part` that was trained on `organ`.
 
     Raises:
-        BadInput: kind "no_model", "wrong_part" or "wrong_organ".
+        BadInput: kind "no_model", "wrong_part" or "wrong_organ"; "consent": see :func:`check_consent`.
     """
     if name is None:
-        return default_model(part, organ)
+        return check_consent(default_model(part, organ))
     model = find_model(name)
     model.network(part)
     if row_of(organ).name not in model.organs:
@@ -129,7 +127,7 @@ def model_for(part: str, organ: str, name: str | None = None) -> Model:
             f"{model.name}, made for {', '.join(model.organs)}",
             kind="wrong_organ",
         )
-    return model
+    return check_consent(model)
 
 
 def save_model(folder_parent: str | Path, record: Mapping, write_weights: Callable[[Path], None]) -> Model:
@@ -174,7 +172,8 @@ def remove_model(name: str) -> Path:
     """Remove a model of the user's with what a broken-off download of it left; the folder that is gone.
 
     Raises:
-        BadInput: kind "no_model": no such model in the user's folder, or it came with the package.
+        BadInput: kind "no_model": no such model in the user's folder; kind "packaged": it came with the
+            package.
     """
     root = models_folder()
     folder = root / name
@@ -183,12 +182,15 @@ def remove_model(name: str) -> Path:
     there = is_name(name) and _is_model_folder(folder)
     if not there and not parts:
         mine = [f.name for f in sorted(root.iterdir()) if _is_model_folder(f)] if root.is_dir() else []
-        packaged = is_name(name) and _is_model_folder(_PACKAGED / name)
-        raise BadInput(
-            f"the name of one of your own models ({', '.join(mine) or 'none'})",
-            f"{name!r}" + (", which comes with FreeTumor" if packaged else ""),
-            kind="no_model",
-        )
+        own = f"the name of one of your own models ({', '.join(mine) or 'none'})"
+        if is_name(name) and _is_model_folder(_PACKAGED / name):
+            raise BadInput(
+                own,
+                f"{name!r}, which comes with FreeTumor",
+                "It stays with it and takes no room of yours; your own models are used before it.",
+                kind="packaged",
+            )
+        raise BadInput(own, repr(name), kind="no_model")
     with os_errors(folder):
         for part in parts:
             part.unlink()
@@ -200,6 +202,12 @@ def remove_model(name: str) -> Path:
             folder.rename(going)
             shutil.rmtree(going)
     return folder
+
+
+def _finds_lesions(model: Model, organ: Organ) -> bool:
+    """Whether its segmenter has a class for lesions of `organ`, or does not say what its classes are."""
+    classes = model.network("segmenter").settings.get("classes")
+    return classes is None or organ.lesion_label in classes
 
 
 def _is_model_folder(folder: Path) -> bool:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from freetumor.anatomy import ORGANS, Organ
 from freetumor.errors import BadInput
 from freetumor.files import sha256
-from freetumor.models import Model, NetworkSpec, is_name, models_folder, save_model
+from freetumor.models import RESEARCH, Model, NetworkSpec, is_name, models_folder, save_model
 from freetumor.nets.architectures import build
 from freetumor.nets.checkpoint_files import read_checkpoint
 from freetumor.nets.weights import check_fit, write_network_weights
@@ -214,6 +214,7 @@ def _record(
         "patch": list(first.patch),
         "trained_against": [],
         "licence": _LICENCE,
+        "use": RESEARCH,
         "source": f"the file {path.name} (SHA-256 {digest}), by its tensors a released checkpoint "
         "of FreeTumor (arXiv 2502.18519)",
         "training_data": "not stated in the file",

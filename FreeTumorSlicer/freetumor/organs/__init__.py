@@ -1,4 +1,4 @@
-"""Organ Pseudo-Labeler: organ masks from label maps, or made from the CT where that is possible."""
+"""Organ masks from label maps of any convention; lungs from the CT alone. More: :mod:`freetumor.labelers`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from freetumor.organs.labels import CONVENTIONS, OrganLabels, check_convention, 
 from freetumor.organs.lung import label_lungs
 from freetumor.volume import Volume
 
-# Organ (by SNOMED code of its site) -> what labels it from the CT alone, in freetumor's ids.
-LABELERS: MappingProxyType[str, Callable[[Volume], Volume]] = MappingProxyType({"39607008": label_lungs})
+# Organ (by SNOMED code of its site) -> what labels it by thresholds, in freetumor's ids.
+BY_THRESHOLDS: MappingProxyType[str, Callable[[Volume], Volume]] = MappingProxyType({"39607008": label_lungs})
 
 
 def label_organ(ct: Volume, organ: Organ) -> Volume:
-    """Label `organ` on `ct` (uint8, ids of the ``freetumor`` convention).
+    """Label `organ` on `ct` by thresholds (uint8, ids of the ``freetumor`` convention).
 
     Raises:
-        BadInput: no labeler of ours makes this organ (the message names tools that do), or it is absent.
+        BadInput: thresholds do not find this organ (the message names what does), or it is absent.
     """
-    if organ.site.value not in LABELERS:
+    if organ.site.value not in BY_THRESHOLDS:
         raise missing_labels(organ)
-    return LABELERS[organ.site.value](ct)
+    return BY_THRESHOLDS[organ.site.value](ct)
 
 
 __all__ = [
+    "BY_THRESHOLDS",
     "CONVENTIONS",
-    "LABELERS",
     "OrganLabels",
     "check_convention",
     "label_organ",

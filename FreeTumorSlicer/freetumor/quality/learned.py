@@ -23,14 +23,14 @@ at most a tenth of them are called tumor: that is no segmenter that calls everyt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import ndimage
 
 from freetumor.anatomy import Organ
 from freetumor.errors import BadInput
-from freetumor.models import Model, default_model, list_models, model_for
+from freetumor.models import Model, check_consent, default_model, is_usable, list_models, model_for
 from freetumor.quality.findings import Finding
 from freetumor.quality.model_free import Evidence
 from freetumor.synthesis.engines import Log, Options
@@ -56,6 +56,11 @@ def is_independent(judge: Model, generator: Model | None) -> bool:
     return not same and judge.name not in (generator.name, *generator.trained_against)
 
 
+def first_judge(models: Sequence[Model], generator: Model | None) -> Model:
+    """Of several segmenters the one that judges: independent before all, then one that may be used."""
+    return min(models, key=lambda model: (not is_independent(model, generator), not is_usable(model)))
+
+
 class LearnedJudge:
     """Findings of the segmenter of `model` on tumors of `organ`; make one with :meth:`of`."""
 
@@ -71,16 +76,17 @@ class LearnedJudge:
     def of(
         cls, organ: Organ, options: Options, threshold: float, generator: Model | None, log: Log
     ) -> LearnedJudge:
-        """The judge with the model of `options`, or else with the first segmenter that is independent.
+        """The judge with the model of `options`, or else with :func:`first_judge`.
 
         Raises:
-            BadInput: kind "no_model", "wrong_part", or "wrong_organ" (also: no class for its lesions).
+            BadInput: kind "no_model", "wrong_part", or "wrong_organ" (also: no class for its lesions);
+                kind "consent": its terms were not accepted.
         """
         if options.model is not None:
             model = model_for("segmenter", organ.name, options.model)
         else:
             fitting = list_models("segmenter", organ.name) or [default_model("segmenter", organ.name)]
-            model = next((m for m in fitting if is_independent(m, generator)), fitting[0])
+            model = check_consent(first_judge(fitting, generator))
         classes = list(model.network("segmenter").settings.get("classes", ()))
         if organ.lesion_label not in classes or len(classes) < 2:
             raise BadInput(
@@ -101,6 +107,7 @@ class LearnedJudge:
         return {
             "model": self.model.name,
             "weights_sha256": self.model.facts["sha256"],
+            "use": self.model.use,
             "threshold": self._threshold,
             "independent": self.independent,
             "least_precision": LEAST_PRECISION,

@@ -1,4 +1,4 @@
-"""A whole CT through a segmenter: crop, working grid, sliding windows, and back through probabilities."""
+"""An organ and its lesions in a whole CT, by a segmenter."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from freetumor.errors import BadInput
 from freetumor.models.model import Model
 from freetumor.organs import OrganLabels
 from freetumor.segmentation.body import body_box
+from freetumor.segmentation.class_probabilities import OVERLAP, ClassProbabilities, class_probabilities
 from freetumor.segmentation.lesions import near_organ, parts_of
-from freetumor.volume import Box, Storage, Volume, WorkingGrid, check_same_grid
+from freetumor.volume import Box, Storage, Volume, check_same_grid
 
-OVERLAP = 0.2  # TotalSegmentator measured no loss above that with Gaussian weights
 SMALLEST_MM3 = 10.0  # a ball of 2.7 mm: smaller than what is reported as a lesion, and mostly noise
 MARGIN_MM = 24.0  # around the organ: what a segmenter wants to see of its surroundings
 NEAR_MM = 5.0  # a lesion this far from the given organ and farther is not one of this organ
-_SLAB = 16  # slices of the CT whose probabilities are held at once
 _STEPS = 255  # of a stored probability
-_SHARES = (0.05, 0.8)  # of the time: sampled by, windows done by
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,55 +73,31 @@ def segment_volume(
         FreeTumorError: kind "out_of_memory".
     """
     from freetumor.nets.backends import say
-    from freetumor.nets.predictors import predictor
-    from freetumor.nets.sliding_window import sliding
 
-    log, started = log or say, time.perf_counter()
-    classes = _classes(model, organ)
+    started = time.perf_counter()
+    _check_classes(model, organ)
     if not 0 <= overlap < 1:
         raise BadInput("an overlap of windows from 0 to below 1", f"{overlap:g}", kind="usage")
     if labels is not None:
         check_same_grid(ct, labels.labels, "the label map")
-    progress("loading the model", 0.0)
-    network = predictor(model, "segmenter", device=device, backend=backend, log=log)
     box = body_box(ct) if labels is None else _organ_box(labels)
-    grid = WorkingGrid.covering(ct.geometry, box, model.spacing)
-    low, high = model.window
-    image = (np.clip(grid.sample(ct, pad=low), low, high) - low) / (high - low)
-
-    def windows(done: int, total: int) -> None:
-        share = _SHARES[0] + (_SHARES[1] - _SHARES[0]) * done / total
-        progress(f"window {done + 1} of {total}", share)
-
-    slid = sliding(
-        network,
-        image[None],
-        len(classes),
-        model.patch,
-        overlap,
-        multiple=network.multiple,
-        progress=windows,
-        log=log,
+    says = class_probabilities(
+        ct,
+        model,
+        box,
+        device=device,
+        backend=backend,
+        overlap=overlap,
+        progress=progress,
+        log=log or say,
     )
-    del image
-
-    def slabs(share: float) -> None:
-        progress("resampling", _SHARES[1] + (1 - _SHARES[1]) * share)
-
-    found, instead, chance = _on_ct(slid.probabilities, grid, box, classes, organ, slabs)
+    found, instead, chance = _on_ct(says, organ, progress)
     specks, strays = _drop(found, instead, organ, ct, box, labels, smallest_mm3)
     made, probability = np.zeros(ct.array.shape, np.uint8), np.zeros(ct.array.shape, np.uint8)
     made[box.slices], probability[box.slices] = found, chance
     facts = {
-        "model": model.name,
-        "sha256": model.facts.get("sha256"),
+        **says.facts,
         "organ": organ.name,
-        "device": network.device,
-        "backend": network.backend,
-        "spacing_mm": list(model.spacing),
-        "tile": list(slid.tile),
-        "overlap": overlap,
-        "windows": slid.windows,
         "cropped_to": "body" if labels is None else "organ",
         "smallest_mm3": smallest_mm3,
         "specks_left_out": specks,
@@ -134,8 +108,7 @@ def segment_volume(
     return Segmented(ct.like(made, f"segmented {organ.name}"), chances, facts)
 
 
-def _classes(model: Model, organ: Organ) -> list[int]:
-    """The label id of each output channel of the model's segmenter."""
+def _check_classes(model: Model, organ: Organ) -> None:
     classes = list(model.network("segmenter").settings.get("classes", ()))
     if model.group != organ.group or organ.lesion_label not in classes:
         raise BadInput(
@@ -143,7 +116,6 @@ def _classes(model: Model, organ: Organ) -> list[int]:
             f"{model.name}, {model.group} with classes {', '.join(map(str, classes)) or 'not stated'}",
             kind="wrong_organ",
         )
-    return classes
 
 
 def _organ_box(labels: OrganLabels) -> Box:
@@ -153,33 +125,24 @@ def _organ_box(labels: OrganLabels) -> Box:
 
 
 def _on_ct(
-    probabilities: np.ndarray,
-    grid: WorkingGrid,
-    box: Box,
-    classes: list[int],
-    organ: Organ,
-    progress: Callable[[float], None],
+    says: ClassProbabilities, organ: Organ, progress: Callable[[str, float], None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, labels without lesions, and the lesion's probability in steps, on `box` of the CT: uint8."""
+    """Labels, labels without lesions, and the lesion's probability in steps, on the box of the CT: uint8."""
     kept = (organ.organ_label, organ.lesion_label)
-    ids = np.array([value if value in kept else 0 for value in classes], np.uint8)
-    lesion = classes.index(organ.lesion_label)
+    ids = np.array([value if value in kept else 0 for value in says.classes], np.uint8)
+    lesion = says.classes.index(organ.lesion_label)
     # The organ first: where a network is so sure of a lesion that all else is 0, the organ is around it.
     others = sorted((c for c in range(len(ids)) if c != lesion), key=lambda c: ids[c] != organ.organ_label)
-    found, instead, chance = (np.zeros(box.shape, np.uint8) for _ in range(3))
-    for k in range(0, box.shape[0], _SLAB):
-        progress(k / box.shape[0])
-        part = Box(
-            (box.start[0] + k, *box.start[1:]), (min(box.start[0] + k + _SLAB, box.stop[0]), *box.stop[1:])
-        )
-        where = part.within(box)
+    found, instead, chance = (np.zeros(says.box.shape, np.uint8) for _ in range(3))
+    for part in says.slabs(progress):
+        where = part.within(says.box)
         best = np.full(part.shape, -1.0, np.float32)  # the most probable class that is not the lesion
         for channel in others:
-            share = grid.back(probabilities[channel], part)
+            share = says.on_ct(channel, part)
             wins = share > best
             best[wins] = share[wins]
             instead[where][wins] = ids[channel]
-        share = grid.back(probabilities[lesion], part)
+        share = says.on_ct(lesion, part)
         found[where] = np.where(share > best, organ.lesion_label, instead[where])
         chance[where] = np.rint(np.clip(share, 0, 1) * _STEPS)
     return found, instead, chance

@@ -65,6 +65,7 @@ def analyze(
             "Training answers do not count.", kind="no_answers",
         )  # fmt: skip
     result = measure(study, reads, seed=seed, margin=margin, samples=samples)
+    result["balance"] = [dict(row) for row in key.balance]
     result["warnings"] = warnings(result, len(torn_lines(study.folder)))
     _write(out, result, reads, key)
     return result
@@ -183,11 +184,16 @@ def _ratings(table: np.ndarray, synthetic: np.ndarray) -> dict[str, list[int]]:
 
 
 def _forced_choice(reads: Reads, margin: float) -> dict | None:
-    if not np.isfinite(reads.pairs).any():
+    answered = np.isfinite(reads.pairs)
+    if not answered.any():
         return None
     value = pooled_share(reads.pairs)
     shown = equivalence(value, margin)
     return {
+        "pairs": int(answered.any(axis=0).sum()),
+        "readers": int(answered.any(axis=1).sum()),
+        "choices": int(answered.sum()),
+        "right": int(np.nansum(reads.pairs)),
         "pooled": asdict(value),
         "equivalence": None if shown is None else asdict(shown) | {"said": shown.said},
         "by_confidence": summaries.by_confidence(reads),

@@ -102,8 +102,11 @@ def _answers(result: dict, torn: int) -> list[str]:
     if torn:
         said.append(f"{torn} lines of answers were cut off (a program was killed) and asked for again")
     choice = result["forced_choice"]
-    if choice and choice["pooled"]["cases"] < FEW_CASES:
-        said.append(f"only {choice['pooled']['cases']} pairs in the {PAIRS} block: its interval is rough")
+    if choice and choice["pooled"]["value"] is None:
+        pairs = "one pair" if choice["pairs"] == 1 else f"{choice['pairs']} pairs"
+        said.append(f"{pairs} in the {PAIRS} block: too few for a pooled value")
+    elif choice and choice["pairs"] < FEW_CASES:
+        said.append(f"only {choice['pairs']} pairs in the {PAIRS} block: its interval is rough")
     if result["counts"]["reads"] == 0:
         said.append(f"no answers in the {MAIN} block")
     return said

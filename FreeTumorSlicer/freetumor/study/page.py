@@ -10,7 +10,7 @@ from freetumor.study.key import Key
 from freetumor.study.methods import methods
 from freetumor.study.multireader import MEASURES
 from freetumor.study.plots import TITLES
-from freetumor.study.wording import dash, number, share, signed
+from freetumor.study.wording import dash, number, plain, share, signed
 
 SHOWN_CASES, SHOWN_CLUES, SHOWN_UNMATCHED = 8, 200, 20
 
@@ -27,7 +27,7 @@ def write_page(path: Path, result: dict, key: Key, figures: list[Figure]) -> Non
     )
     page = render(
         "study/report.html",
-        filters={"share": share, "number": number, "signed": signed, "dash": dash},
+        filters={"share": share, "number": number, "signed": signed, "dash": dash, "plain": plain},
         result=result,
         figures={figure.name: figure for figure in figures},
         measures=MEASURES,

@@ -10,7 +10,7 @@ from freetumor.study.multireader import MEASURES
 from freetumor.study.reads import Reads
 from freetumor.study.record import PAIRS, POSITIVE
 
-ESTIMATES, READS, CASES = "estimates.csv", "reads.csv", "cases.csv"
+ESTIMATES, READS, CASES, BALANCE = "estimates.csv", "reads.csv", "cases.csv", "balance.csv"
 _ESTIMATE = (
     *("scope", "name", "measure", "value", "low", "high", "level", "standard_error", "degrees_of_freedom"),
     *("readers", "cases", "reads", "positive_class"),
@@ -20,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_tables(folder: Path, result: dict, reads: Reads) -> None:
-    """Write estimates.csv, reads.csv and cases.csv."""
+    """Write estimates.csv, reads.csv, cases.csv and balance.csv, the last two where there are such rows."""
     _write(folder / ESTIMATES, _ESTIMATE, _estimates(result))
     rows = list(_reads(reads))
     _write(folder / READS, tuple(rows[0]), (tuple(row.values()) for row in rows))
@@ -31,6 +31,9 @@ def write_tables(folder: Path, result: dict, reads: Reads) -> None:
             (*names, "positive_class"),
             ((*(case[name] for name in names), POSITIVE) for case in result["cases"]),
         )
+    if result["balance"]:
+        names = tuple(result["balance"][0])
+        _write(folder / BALANCE, names, (tuple(row[name] for name in names) for row in result["balance"]))
 
 
 def _estimates(result: dict) -> Iterator[tuple]:

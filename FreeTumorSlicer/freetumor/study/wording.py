@@ -43,3 +43,8 @@ def signed(value: float | None) -> str:
 def dash(value: float | None, form: str = "{:.1f}") -> str:
     """A number, or a dash where there is none."""
     return "–" if value is None else form.format(value)
+
+
+def plain(value: float) -> str:
+    """A measured value with three digits, or all of those before the point."""
+    return (f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")

@@ -13,7 +13,7 @@ import numpy as np
 
 from freetumor.anatomy import Organ
 from freetumor.errors import BadInput
-from freetumor.models import Model, default_model, list_models, model_for
+from freetumor.models import Model, check_consent, default_model, list_models, model_for, preferred
 from freetumor.nets.backends import check_backend
 from freetumor.nets.devices import DEVICES
 from freetumor.synthesis.patch import Patch
@@ -126,7 +126,8 @@ def engine(
 
     Raises:
         BadInput: kind "usage": no such engine, or an option or a style that it cannot follow; kind
-            "no_model", "wrong_organ", "wrong_part" or "wrong_engine": the model is missing or not for it.
+            "no_model", "wrong_organ", "wrong_part" or "wrong_engine": the model is missing or not for it;
+            kind "consent": its terms were not accepted.
     """
     if name not in ENGINES:
         raise BadInput(f"an engine of {', '.join(ENGINES)}", repr(name), kind="usage")
@@ -170,7 +171,7 @@ def _generator(name: str, architecture: str, asked: str | None, organ: Organ) ->
     else:
         fitting = [m for m in list_models("generator", organ.name) if _made_for(m, architecture)]
         # Where there is none of another engine either, the store says what to do.
-        model = fitting[0] if fitting else default_model("generator", organ.name)
+        model = preferred(fitting) if fitting else default_model("generator", organ.name)
     if not _made_for(model, architecture):
         others = [n for n, e in ENGINES.items() if e.generator and _made_for(model, e.generator)]
         raise BadInput(
@@ -179,7 +180,7 @@ def _generator(name: str, architecture: str, asked: str | None, organ: Organ) ->
             f"Use {' or '.join(f'--engine {n}' for n in (*others, 'procedural'))}.",
             kind="wrong_engine" if asked is not None else "no_model",
         )
-    return model
+    return check_consent(model)
 
 
 def _made_for(model: Model, architecture: str) -> bool:

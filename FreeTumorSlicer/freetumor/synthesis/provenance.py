@@ -26,13 +26,7 @@ def provenance(synthesis: Synthesis, hashes: dict[str, str]) -> dict:
         "schema": SCHEMA,
         "synthetic": True,
         "notice": NOTICE,
-        "software": {
-            "freetumor": freetumor.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "SimpleITK": sitk.Version_VersionString(),
-        },
+        "software": software(),
         "input": {
             **{f"{name}_sha256": value for name, value in hashes.items()},
             "label_source": synthesis.labels.source,
@@ -52,8 +46,21 @@ def provenance(synthesis: Synthesis, hashes: dict[str, str]) -> dict:
     }
 
 
+def software() -> dict[str, str]:
+    """Versions of what computes."""
+    return {
+        "freetumor": freetumor.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "SimpleITK": sitk.Version_VersionString(),
+    }
+
+
 def _model_record(model: Model | None) -> dict | None:
-    return None if model is None else {"name": model.name, "weights_sha256": model.facts["sha256"]}
+    if model is None:
+        return None
+    return {"name": model.name, "weights_sha256": model.facts["sha256"], "use": model.use}
 
 
 def lesion_record(lesion: Lesion) -> dict:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from freetumor.anatomy import ORGANS, organ
+from freetumor.anatomy import ORGANS, group_labels, organ
 from freetumor.errors import BadInput
 from freetumor.training.configuration import STAGE_DEFAULTS, STAGES, Config
 from freetumor.training.configuration_data import Grid, Why
@@ -214,6 +214,7 @@ def _completed(config: Config, folder: Path, base: Path) -> Config:
     rows = [organ(name) for name in config.organs]
     if len({row.group for row in rows}) > 1:
         raise _bad("organs", "organs of one group", ", ".join(f"{r.name} ({r.group})" for r in rows))
+    _check_classes(config)
     grid, data, losses, row = config.grid, config.data, config.losses, rows[0]
     if not data.fold < data.folds:
         raise _bad("data.fold", f"below data.folds, {data.folds}", str(data.fold))
@@ -225,6 +226,15 @@ def _completed(config: Config, folder: Path, base: Path) -> Config:
         data=replace(data, root=data.root or folder, cache=data.cache or out.parent / "cache"),
         losses=replace(losses, real=_GAN_WEIGHT[row.group] if losses.real is None else losses.real),
     )
+
+
+def _check_classes(config: Config) -> None:
+    """What the segmenter's channels are, where the file says it; without lesions they are organs alone."""
+    classes, known = config.classes, group_labels(config.group).values()
+    numbers = all(type(label) is int for label in classes)
+    if not (numbers and classes[:1] == (0,) and len(set(classes)) == len(classes) and {*classes} <= {*known}):
+        words = f"a list of {', '.join(map(str, known))}, 0 first and each once"
+        raise _bad("segmenter.settings.classes", words, repr(list(classes)))
 
 
 def _plain(value: object) -> Any:

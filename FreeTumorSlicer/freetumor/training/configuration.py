@@ -44,6 +44,14 @@ class Losses:
             least=0,
         ),
     ] = None
+    adversarial: Annotated[
+        str,
+        Why(
+            "how the classifier's answer counts: its probability, as in the paper; or its logarithm, which "
+            "still teaches a generator that is seen through (few real tumors)",
+            choices=("probability", "logarithm"),
+        ),
+    ] = "probability"
     plausible: Annotated[
         float,
         Why(
@@ -165,6 +173,12 @@ class Config:
         rows = [ORGANS[name] for name in self.organs]
         found = sorted({0, *(r.organ_label for r in rows), *(r.lesion_label for r in rows)})
         return tuple(self.segmenter.settings.get("classes", found))
+
+    @property
+    def organ_parts(self) -> dict[int, int]:
+        """Lesions without a class of their own -> their organ: a segmenter of organs takes them for organ."""
+        rows = [ORGANS[name] for name in self.organs]
+        return {r.lesion_label: r.organ_label for r in rows if r.lesion_label not in self.classes}
 
     @property
     def lesion_classes(self) -> tuple[int, ...]:

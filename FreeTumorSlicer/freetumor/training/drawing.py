@@ -88,8 +88,8 @@ class Drawing:
         return voxel + np.rint(rng.uniform(-_JITTER, _JITTER, 3) * self._settings.patch).astype(int)
 
     def _without_lesion(self, scan: Prepared, row: Organ, rng: np.random.Generator) -> np.ndarray:
-        """A centre at the organ or anywhere; of a patch without lesions, if one is found."""
-        lesions = {r.lesion_label for r in self._settings.rows}
+        """A centre at the organ or anywhere; of a patch without lesions, if one is wanted and found."""
+        lesions = {r.lesion_label for r in self._settings.rows} if self._settings.avoid_lesions else ()
         organ = next(places for places in scan.organs if places.label == row.organ_label)
         for _ in range(_CENTRES):
             if rng.random() < self._settings.foreground:

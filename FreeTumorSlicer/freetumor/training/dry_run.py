@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from freetumor.errors import BadInput
+from freetumor.models import accepted_for_now
+from freetumor.training.built_on import engine_model, models_of
 from freetumor.training.cache import Prepared
 from freetumor.training.config_file import to_dict
 from freetumor.training.configuration import Config
@@ -19,7 +21,8 @@ from freetumor.training.hardware import fabric_of
 from freetumor.training.journal import Journal, Voice
 from freetumor.training.loop import Trainer
 from freetumor.training.sources import Case
-from freetumor.training.train import engine_model, stage_of, widths_of
+from freetumor.training.terms import terms_of
+from freetumor.training.train import check_terms, stage_of, widths_of
 
 _TRIED = 5  # cases, for one that shows what the stage learns from
 Made = TypeVar("Made")
@@ -37,8 +40,10 @@ def dry_run(config: Config, voice: Voice) -> dict:
     notes: list[str] = []
     stage = _or_without(notes, lambda: stage_of(config), lambda: stage_of(config, untrained=True))
     engine = _or_without(notes, lambda: engine_model(config), lambda: None)
+    built_on = _or_without(notes, lambda: models_of(config), list)
+    _or_without(notes, lambda: check_terms(config), lambda: None)
     learned = config.sampling.engine == "learned" and engine is None
-    with tempfile.TemporaryDirectory(prefix="freetumor-dry-run-") as folder:
+    with accepted_for_now(), tempfile.TemporaryDirectory(prefix="freetumor-dry-run-") as folder:
         once = replace(
             config,
             out=Path(folder) / "run",
@@ -68,7 +73,8 @@ def dry_run(config: Config, voice: Voice) -> dict:
         "step_seconds": round(end.seconds, 2),
         "memory_bytes": _peak_memory(),
         "licence": feed.facts["licence"],
-        "notes": notes,
+        "use": terms_of(config, feed.facts, built_on)["use"],
+        "notes": list(dict.fromkeys(notes)),
     }
 
 

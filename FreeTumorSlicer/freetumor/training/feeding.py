@@ -105,7 +105,8 @@ def samples(config: Config, cases: Sequence[Prepared], model: str | None) -> Pat
 
 
 def validation(config: Config, cases: Sequence[Prepared]) -> Sequence[Mapping]:
-    """The same patches for every validation: real tumors, or masks for a generator; none without cases."""
+    """The same patches for every validation: real tumors, or organs where they are all that is learned, or
+    masks for a generator; none without cases."""
     count, settings = (
         config.loop.validation_patches,
         replace(patch_settings(config, None), augment=None),
@@ -116,11 +117,9 @@ def validation(config: Config, cases: Sequence[Prepared]) -> Sequence[Mapping]:
         return _pairs(config, cases, settings, _VALIDATION_SEED, count, other=False)
     # Real ones only: how well it finds what it was made of itself tells nothing.
     real = replace(settings, real=1.0, synthetic=0.0, tumor_free=0.5, small=None)
-    return (
-        _set_or_none(cases, real, count)
-        or _set_or_none(cases, replace(real, real=0.0, tumor_free=1.0), count)
-        or ()
-    )
+    organs = replace(real, real=0.0, tumor_free=1.0)
+    with_tumors = _set_or_none(cases, real, count) if config.lesion_classes else None
+    return with_tumors or _set_or_none(cases, organs, count) or ()
 
 
 def _set_or_none(cases: Sequence[Prepared], settings: PatchSettings, count: int) -> PatchSet | None:
@@ -143,6 +142,7 @@ def patch_settings(config: Config, model: str | None) -> PatchSettings:
         synthetic=0.0 if chosen.mode == "real" else chosen.synthetic,
         tumor_free=chosen.tumor_free,
         foreground=chosen.foreground,
+        avoid_lesions=bool(config.lesion_classes),
         small=chosen.small,
         augment=Augment(**asdict(config.augment)),
         engine=chosen.engine,

@@ -6,7 +6,8 @@ of the whole one, and a sample counts the same whatever else is in its batch. Al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -15,22 +16,41 @@ from torch.nn import functional
 from freetumor.anatomy import Organ
 
 UNKNOWN = 255  # a voxel that nobody labelled
-SLACK = 0.25  # of the range of contrasts: a mean over the border's partial volume is less than the core's
+NOTHING: Mapping[int, int] = MappingProxyType({})
+SLACK = 0.1  # of the range of contrasts: the mean of a core still holds some of the border
 ROUGH = 3.0
 _CORE = 0.75  # share of tumor from which a voxel belongs to the lesion's core
+_MAD = 1.4826
 _SPACE = (2, 3, 4)
 
 
-def channels_of(label: Tensor, classes: Sequence[int]) -> Tensor:
+def channels_of(label: Tensor, classes: Sequence[int], parts: Mapping[int, int] = NOTHING) -> Tensor:
     """Label ids (N, 1, x, y, z) to output channels (N, x, y, z), int64; :data:`UNKNOWN` stays.
 
-    Ids that are no class of the network are background to it (channel 0).
+    Ids that are no class of the network are background to it (channel 0), or the class that they are a
+    part of by `parts`: id of the part -> id of the class.
     """
     table = torch.zeros(UNKNOWN + 1, dtype=torch.int64, device=label.device)
     for channel, label_id in enumerate(classes):
         table[label_id] = channel
+    for part, whole in parts.items():
+        table[part] = table[whole]
     table[UNKNOWN] = UNKNOWN
     return table[label[:, 0].long()]
+
+
+def as_background(logits: Tensor, classes: Tensor) -> Tensor:
+    """Logits (N, C, x, y, z) of a network that takes some `classes`, bool (N, C), for background (channel 0).
+
+    The probability of the background becomes the sum of theirs and its own. That is the marginal loss (Shi
+    et al. 2021, arXiv 2007.03868): where nobody labelled an organ, what is not labelled is that organ or
+    background, and no more than that is known.
+    """
+    own = torch.zeros_like(classes)
+    own[:, 0] = True
+    one, other = (mask.view(*mask.shape, 1, 1, 1) for mask in (classes | own, classes & ~own))
+    together = logits.masked_fill(~one, -torch.inf).logsumexp(1, keepdim=True)
+    return torch.cat([together, logits[:, 1:].masked_fill(other[:, 1:], -torch.inf)], 1)
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -69,6 +89,19 @@ def of_lesion(logits: Tensor, channels: Tensor) -> Tensor:
     return probability.gather(1, channels.view(-1, 1, 1, 1, 1).expand(-1, 1, *probability.shape[2:]))
 
 
+def unlike_real(says: Tensor, mask: Tensor, *, logarithm: bool) -> Tensor:
+    """What a generator pays for tumors that a classifier does not take for real, of each sample: (N,).
+
+    Args:
+        says: the classifier's logits (N, 1, x, y, z). mask: of the tumors.
+        logarithm: the mean of -log p in place of the paper's 1 - p, whose gradient vanishes where the
+            classifier is sure (the non-saturating loss of Goodfellow et al. 2014, arXiv 1406.2661).
+    """
+    if logarithm:
+        return inside(functional.softplus(-says.float()), mask)
+    return 1 - inside(says.sigmoid(), mask)
+
+
 def composed(image: Tensor, residual_hu: Tensor, window: Sequence[float]) -> Tensor:
     """x' = x + residual in the window, 0..1; (N, 1, x, y, z)."""
     return (image + residual_hu / (window[1] - window[0])).clamp(0, 1)
@@ -90,9 +123,10 @@ def contrast_range(organ: Organ, level: float) -> tuple[float, float]:
 def surroundings(
     image: Tensor, organ_mask: Tensor, mask: Tensor, window: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
-    """Median and standard deviation in HU of the organ outside the mask, of each sample: (N,) each.
+    """Median and spread in HU of the organ outside the mask, of each sample: (N,) each.
 
-    Of the whole patch where no organ is left.
+    The spread is 1.4826 times the median deviation from the median, the standard deviation of normal
+    values: vessels in a lung are no texture of it. Of the whole patch where no organ is left.
     """
     low, high = window
     levels, spreads = [], []
@@ -100,7 +134,7 @@ def surroundings(
         around = (organ > 0.5) & (tumor == 0)
         values = x[around] if around.sum() > 1 else x.flatten()
         levels.append(values.median())
-        spreads.append(values.std())
+        spreads.append(_MAD * (values - levels[-1]).abs().median())
     return torch.stack(levels) * (high - low) + low, torch.stack(spreads) * (high - low)
 
 

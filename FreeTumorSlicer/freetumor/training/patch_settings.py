@@ -24,6 +24,8 @@ class PatchSettings:
         real, synthetic, tumor_free: how often a patch is drawn for a labelled tumor, a synthetic one, or
             none, in proportion.
         foreground: of the patches without a tumor, this share lies at the organ, the rest anywhere.
+        avoid_lesions: they show none of the labelled lesions, if they can. False where a network knows
+            organs only: to it a lesion is organ.
         small: of the tumors, this share is from the two smallest size classes of the organ (below the
             median of real ones); None leaves real tumors as they are, and gives synthetic ones 1/2.
         augment: None leaves patches as they are.
@@ -41,6 +43,7 @@ class PatchSettings:
     synthetic: float = 1.0
     tumor_free: float = 0.5
     foreground: float = 0.7
+    avoid_lesions: bool = True
     small: float | None = None
     augment: Augment | None = field(default_factory=Augment)
     engine: str = "procedural"

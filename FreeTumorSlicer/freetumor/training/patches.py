@@ -28,9 +28,10 @@ class PatchSet:
     A sample is a dictionary; its arrays are (channel, x=R, y=A, z=S):
 
     * ``image`` float32 (1, ...): the CT in its window, 0..1; air beyond a scan that is smaller.
-    * ``label`` int64 (1, ...): ids of the organs that are trained and of their lesions, 0 elsewhere; 255
-      instead of 0 where the case has no labels of one of these organs. Where nobody looked for lesions,
-      organ is organ.
+    * ``label`` int64 (1, ...): ids of the organs that are trained and of their lesions, 0 elsewhere, 255
+      where nothing is known. Where nobody looked for lesions, organ is organ.
+    * ``unlabelled`` bool (K,): of the rows of the organ table those that are trained and that the case has
+      no labels of: what is 0 may be one of these.
     * ``mask`` float32 (1, ...): share of each voxel that is synthetic tumor.
     * ``organ_mask`` float32 (1, ...): the organ that the patch was drawn for, with its lesions. ``organ``:
       its row, an index into the organ table.
@@ -76,7 +77,8 @@ class PatchSet:
         organ = plan.organ
         return {
             "image": _windowed(hu, plan.scan.window)[None],
-            "label": _trained(labels, plan.scan, self.settings.rows).astype(np.int64)[None],
+            "label": _trained(labels, self.settings.rows).astype(np.int64)[None],
+            "unlabelled": _unlabelled(plan.scan, self.settings.rows),
             "mask": mask[None],
             "organ_mask": _is_one_of(labels, organ.organ_label, organ.lesion_label).astype(np.float32)[None],
             "organ": _ROWS.index(organ.name),
@@ -134,11 +136,15 @@ def _windowed(hu: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     return hu
 
 
-def _trained(labels: np.ndarray, scan: Prepared, rows: Sequence[Organ]) -> np.ndarray:
-    """The ids of a scan that are trained; 0 for others, or 255 where one of the organs is not labelled."""
+def _unlabelled(scan: Prepared, rows: Sequence[Organ]) -> np.ndarray:
     labelled = {ORGANS[name].organ_label for name in scan.case.organs}
-    complete = all(row.organ_label in labelled for row in rows)
-    table = np.full(256, 0 if complete else NOT_LABELLED, np.uint8)
+    names = {row.name for row in rows if row.organ_label not in labelled}
+    return np.array([name in names for name in _ROWS])
+
+
+def _trained(labels: np.ndarray, rows: Sequence[Organ]) -> np.ndarray:
+    """The ids of a scan that are trained; 0 for others."""
+    table = np.zeros(256, np.uint8)
     for value in (NOT_LABELLED, *(row.organ_label for row in rows), *(row.lesion_label for row in rows)):
         table[value] = value
     return np.take(table, labels, mode="clip")  # the mode is only the fastest one

@@ -70,7 +70,7 @@ def prepare(case: Case, spacing: Sequence[float], ct: Volume | None = None) -> A
     try:
         ct = ct or read_volume(case.ct)
         check_ct(ct)
-        native = _labels(case, ct)
+        native = labels_on_ct(case, ct)
         tumor = _tumor_mask(case, ct)
     except BadInput as error:
         raise BadInput(f"case {case.name} to be usable", str(error), kind=error.kind) from error
@@ -84,8 +84,12 @@ def prepare(case: Case, spacing: Sequence[float], ct: Volume | None = None) -> A
     return _with_places(Arrays(grid, hu, labels, mask, np.zeros((0, 3), np.int32), (), ()), rows)
 
 
-def _labels(case: Case, ct: Volume) -> np.ndarray:
-    """The case's labels on the CT's grid in the ids of the group, uint8."""
+def labels_on_ct(case: Case, ct: Volume) -> np.ndarray:
+    """The labels of a case on the grid of its CT in the ids of its group: uint8, (k, j, i).
+
+    Raises:
+        BadInput: kind "unknown_labels", "grid_mismatch", or a file is not usable.
+    """
     out = np.zeros(ct.array.shape, np.uint8)
     if case.labels is not None:
         source = _read(case.labels, ct, "its label map")

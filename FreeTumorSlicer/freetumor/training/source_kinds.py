@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from freetumor.anatomy import ORGANS
 from freetumor.cases.case import CT, LABELS, PROVENANCE, TUMOR_MASK
 from freetumor.errors import BadInput
+from freetumor.models import RESEARCH
 from freetumor.training.sources import AUTOMATIC, Case, Reader, Source
 from freetumor.volume.reading import suffix_of
 
@@ -97,7 +99,7 @@ def _case_folders(source: Source) -> list[Case]:
         if labels and not record and source.organs is None:
             raise _unsaid(source, folder.name)
         cases.append(
-            source.case(
+            _licensed(source, record).case(
                 name=folder.name,
                 # All tumors in one CT are one patient's.
                 patient=origin or folder.name,
@@ -112,6 +114,14 @@ def _case_folders(source: Source) -> list[Case]:
             )
         )
     return cases
+
+
+def _licensed(source: Source, record: Mapping) -> Source:
+    """The source of a case with that provenance: what research weights made is for research, too."""
+    made_with = [record.get("model") or {}, *record.get("judges", ())]
+    if all(model.get("use") != RESEARCH for model in made_with):
+        return source
+    return replace(source, licence=f"{source.licence or 'not stated'}; made with research weights")
 
 
 def _list(source: Source) -> list[Case]:

@@ -67,8 +67,7 @@ class SegmenterStage:
 
     def losses(self, networks: Networks, batch: Batch) -> Iterator[Loss]:
         """See :class:`Stage`."""
-        logits = networks("segmenter", batch["image"])
-        target = losses.channels_of(batch["label"], self._config.classes)
+        logits, target = self._compared(networks, batch)
         dice, entropy = losses.dice(logits, target), losses.cross_entropy(logits, target)
         weights = self._config.losses
         loss = weights.dice * dice + weights.cross_entropy * entropy
@@ -76,8 +75,8 @@ class SegmenterStage:
 
     def sums(self, networks: Networks, batch: Batch) -> Tensor:
         """Voxels (3, classes): in common, predicted, true; of those that are known."""
-        found = networks("segmenter", batch["image"]).argmax(1)
-        target = losses.channels_of(batch["label"], self._config.classes)
+        logits, target = self._compared(networks, batch)
+        found = logits.argmax(1)
         rows = []
         for channel in range(len(self._config.classes)):
             is_found = (found == channel) & (target != losses.UNKNOWN)
@@ -99,10 +98,11 @@ class SegmenterStage:
         return {"score": float(np.mean(lesions)) if lesions else 0.0, **told}
 
     def pictures(self, networks: Networks, batch: Batch) -> list[dict[str, np.ndarray]]:
-        """CT, true lesions (and which are synthetic), found ones."""
-        found = networks("segmenter", batch["image"]).argmax(1)
-        target = losses.channels_of(batch["label"], self._config.classes)
-        channels = torch.tensor(self._config.lesion_classes, device=found.device)
+        """CT, true lesions (and which are synthetic), found ones; organs where those are all it knows."""
+        logits, target = self._compared(networks, batch)
+        found = logits.argmax(1)
+        shown = self._config.lesion_classes or range(1, len(self._config.classes))
+        channels = torch.tensor([*shown], device=found.device)
         return [
             {
                 "after": batch["image"][n, 0].cpu().numpy(),
@@ -112,6 +112,15 @@ class SegmenterStage:
             }
             for n in range(len(found))
         ]
+
+    def _compared(self, networks: Networks, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits and channels: of each sample only the classes that somebody labelled are told apart."""
+        config, logits = self._config, networks("segmenter", batch["image"])
+        target = losses.channels_of(batch["label"], config.classes, config.organ_parts)
+        ids = [{row.organ_label, row.lesion_label} for row in ORGANS.values()]
+        of_row = torch.tensor([[label in row for label in config.classes] for row in ids]).to(logits)
+        unlabelled = batch["unlabelled"].to(logits) @ of_row > 0
+        return losses.as_background(logits, unlabelled), target
 
 
 def spec_of(network: Network, **settings: object) -> NetworkSpec:

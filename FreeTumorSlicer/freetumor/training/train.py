@@ -8,28 +8,43 @@ from pathlib import Path
 import torch
 
 from freetumor.errors import BadInput, FreeTumorError
-from freetumor.models import Model, find_model, read_model, save_model
+from freetumor.models import Model, accepted_for_now, check_consent, save_model
 from freetumor.nets import multiple, write_network_weights
 from freetumor.nets.weights import read_tensors
+from freetumor.training.built_on import critic_of, engine_model, models_of, without_consent
 from freetumor.training.config_file import to_dict
 from freetumor.training.configuration import Config
-from freetumor.training.feeding import Feed, feed_of
+from freetumor.training.feeding import feed_of
 from freetumor.training.generator_stage import GeneratorStage
 from freetumor.training.hardware import fabric_of, hardware
 from freetumor.training.journal import BEST, MODEL, Journal, Voice
 from freetumor.training.loop import End, Trainer
 from freetumor.training.stages import SegmenterStage, Stage
+from freetumor.training.terms import terms_of
 
 
 def train(config: Config, voice: Voice, *, resume: bool = False) -> dict | None:
     """Train the stage of `config` and write its model; what happened, None for all but the first process.
 
     Raises:
-        BadInput: configuration, data or a model that it builds on are not usable; or there is a run already.
+        BadInput: configuration, data or a model that it builds on are not usable; or there is a run already;
+            kind "consent": it would build on research weights whose terms were not accepted.
         TrainingFailed: see :mod:`freetumor.training.signatures`.
         FreeTumorError: kind "stopped": somebody asked for it.
         OutputError: the disk is full.
     """
+    check_terms(config)
+    with accepted_for_now():  # the samples' workers need not ask again
+        return _train(config, models_of(config), voice, resume=resume)
+
+
+def check_terms(config: Config) -> None:
+    """Raise :class:`BadInput`, kind "consent", where a model that it builds on waits for consent."""
+    for model in without_consent(config):
+        check_consent(model)
+
+
+def _train(config: Config, built_on: list[Model], voice: Voice, *, resume: bool) -> dict | None:
     stage, engine = stage_of(config), engine_model(config)
     fabric = fabric_of(config.loop, widths_of(config, stage))
     fabric.launch()
@@ -47,7 +62,9 @@ def train(config: Config, voice: Voice, *, resume: bool = False) -> dict | None:
         return None
     folder = config.out / MODEL / config.model_name
     if end.step > end.first or not folder.is_dir():  # else it was finished before
-        folder = _save(config, stage, trainer, feed, end, hardware(fabric.device.type == "cuda")).folder
+        terms = terms_of(config, feed.facts, built_on)
+        machine = hardware(fabric.device.type == "cuda")
+        folder = _save(config, stage, trainer, {**feed.facts, **terms}, end, machine).folder
     return {
         "status": "done",
         "model": str(folder),
@@ -67,7 +84,7 @@ def stage_of(config: Config, *, untrained: bool = False) -> Stage:
     torch.manual_seed(config.seed)
     if config.stage != "generator":
         return SegmenterStage(config)
-    return GeneratorStage(config, None if untrained else _model(config, config.critic, "segmenter"))
+    return GeneratorStage(config, None if untrained else critic_of(config))
 
 
 def widths_of(config: Config, stage: Stage) -> set[int]:
@@ -90,37 +107,7 @@ def widths_of(config: Config, stage: Stage) -> set[int]:
     return widths
 
 
-def engine_model(config: Config) -> str | None:
-    """Folder of the generator that makes tumors online; None where none is needed."""
-    sampling = config.sampling
-    if config.stage == "generator" or sampling.engine != "learned" or sampling.mode == "real":
-        return None
-    if not sampling.synthetic:
-        return None
-    return str(_model(config, sampling.model, "generator").folder)
-
-
-def _model(config: Config, name: str, stage: str) -> Model:
-    """The model `name`, or that of another stage of the same configuration."""
-    if name:
-        return find_model(name)
-    made = f"{config.name}-{stage}"
-    folder = config.out.parent / made / MODEL / made
-    if folder.is_dir():
-        return read_model(folder)
-    try:
-        return find_model(made)
-    except BadInput as error:
-        key = "critic" if stage == "segmenter" else "sampling.model"
-        raise BadInput(
-            f"the model {made}, at {folder} or installed",
-            "none",
-            f"Train it first (freetumor train {stage} with this file), or name another one ({key}).",
-            kind="no_model",
-        ) from error
-
-
-def _save(config: Config, stage: Stage, trainer: Trainer, feed: Feed, end: End, machine: str) -> Model:
+def _save(config: Config, stage: Stage, trainer: Trainer, facts: dict, end: End, machine: str) -> Model:
     """Write the model: the averaged weights, of the best validation where the stage keeps that."""
     networks = trainer.averages.networks
     best = stage.keeps_best and end.best is not None
@@ -143,8 +130,7 @@ def _save(config: Config, stage: Stage, trainer: Trainer, feed: Feed, end: End, 
         f"{config.loop.batch * config.loop.accumulate * trainer.fabric.world_size} patches each",
         "hardware": machine,
         "measured_seconds": [{"what": "training", "seconds": round(end.seconds, 1), "machine": machine}],
-        "limits": list(config.limits),
-        **feed.facts,
+        **facts,
         "training": {"configuration": _public(config), "python": platform.python_version()},
     }
     parent = config.out / MODEL

@@ -145,7 +145,8 @@ class qSlicerLayoutManager(QObject):
             node = self._scene.GetSingletonNode(element.get("singletontag"), element.get("class"))
             widget = self._widgetOf(node) if node is not None else None
             return widget if widget is not None else QtWidgets.QWidget()
-        parts = [self._built(child) for item in element.findall("item") for child in item]
+        items = element.findall("item")
+        parts = [self._built(child) for item in items for child in item]
         if element.get("type") == "tab":
             tabs = QtWidgets.QTabWidget()
             for part in parts:
@@ -159,7 +160,7 @@ class qSlicerLayoutManager(QObject):
         for part in parts:
             splitter.addWidget(part)
             part.show()
-        splitter.setSizes([1000] * len(parts))
+        splitter.setSizes([int(item.get("splitSize", 500)) for item in items])
         return splitter
 
     # --- the views -------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ class MainWindow(QtWidgets.QMainWindow):
         self.statusBar().addPermanentWidget(self._probe)
         self._navigation.probed.connect(self._probe.setText)
         self._fillToolBar()
-        self.statusBar().addWidget(QtWidgets.QLabel("Synthetic data for research. Not for clinical use."))
+        # Not a word about synthetic data: it would prime the readers of a study.
+        self.statusBar().addWidget(QtWidgets.QLabel("For research. Not for clinical use."))
         self._darken3D()
         self._manager.layoutChanged.connect(self._darken3D)
         # Closing a scene resets the view nodes.
@@ -151,8 +152,10 @@ class MainWindow(QtWidgets.QMainWindow):
         self._panel.addModule(module)
 
     def ct(self) -> slicer.vtkMRMLScalarVolumeNode | None:
-        """The CT in the axial view."""
-        return self._manager.sliceWidget("Red").sliceLogic().GetBackgroundLayer().GetVolumeNode()
+        """The CT in the first slice view that is shown, which is the axial one."""
+        widgets = [self._manager.sliceWidget(name) for name in self._manager.sliceViewNames()]
+        shown = next((widget for widget in widgets if widget.isVisible()), widgets[0])
+        return shown.sliceLogic().GetBackgroundLayer().GetVolumeNode()
 
     def open(self, path: str) -> slicer.vtkMRMLScalarVolumeNode | None:
         """Open a CT or a scene and show it; the CT."""

@@ -13,11 +13,12 @@ from PySide6.QtCore import QObject, Qt, Signal
 _DRAG = 4  # pixels: less is a click
 
 
-def jumpTo(ras) -> None:
-    """Bring all slice views and the crosshair to a point in RAS mm."""
+def jumpTo(ras, viewGroup: int = -1) -> None:
+    """Bring all slice views, or those of a view group, and the crosshair to a point in RAS mm."""
     crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
     crosshair.SetCrosshairRAS(*ras)
-    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *ras, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
+    node = slicer.vtkMRMLSliceNode
+    node.JumpAllSlices(slicer.mrmlScene, *ras, node.OffsetJumpSlice, viewGroup)
 
 
 def probe(volume, ras) -> str:
@@ -69,7 +70,7 @@ class Navigation(QObject):
         elif event.kind == "release" and self._pressed is not None:
             start, self._pressed = self._pressed, None
             if max(abs(event.x - start[0]), abs(event.y - start[1])) < _DRAG:
-                jumpTo(view.convertXYZToRAS((event.x, event.y, 0)))
+                jumpTo(view.convertXYZToRAS((event.x, event.y, 0)), view.mrmlSliceNode().GetViewGroup())
         return False
 
     @staticmethod
