@@ -219,7 +219,8 @@ def save_picture(report: Path, file: Path) -> None:
     head = f"{counts['readers_pooled']} simulated readers"
     said = (
         f"{counts['synthetic']} synthetic and {counts['real']} real lesions; positive class: "
-        f"{numbers['positive']}. Answers come from a model of readers, not from people."
+        f"{numbers['positive']}. Answers are drawn from a model of readers (sensitivity "
+        f"{SKILL['sensitivity']:.0%}, specificity {SKILL['specificity']:.0%})."
     )
     draw.text((gap, 18), head, "#16181c", ImageFont.truetype(str(fonts / "DejaVuSans-Bold.ttf"), 28))
     draw.text((gap, 56), said, "#5b6470", ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), 18))

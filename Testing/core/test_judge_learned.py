@@ -281,6 +281,14 @@ def test_the_segmenter_of_a_generator_is_known_again_where_it_was_imported_alone
     assert is_independent(other, made)
 
 
+def test_a_segmenter_that_learned_from_a_generators_tumors_does_not_judge_them_unnoticed(tmp_path):
+    made = generator(tmp_path / "made")
+    pupil = threshold_segmenter(tmp_path / "pupil", "abdomen", 0.0, 85.0, trained_against=[made.name])
+    stranger = threshold_segmenter(tmp_path / "stranger", "abdomen", 0.0, 85.0)
+    assert not is_independent(pupil, made)
+    assert is_independent(stranger, made)
+
+
 @pytest.mark.parametrize(
     ("asked", "kind"),
     [

@@ -96,6 +96,7 @@ def test_readers_who_stopped_early_are_listed_and_not_pooled(report):
     assert "reader-04 answered 7 of 24 cases" in said
     assert "3 readers" in said
     assert "only 12 synthetic cases" in said
+    assert "0 to 4 repeats a reader" in said
 
 
 def test_every_output_states_the_positive_class(report):
@@ -196,7 +197,8 @@ def test_forced_choices_are_counted_by_the_side_of_the_synthetic_one(tmp_path):
     assert numbers(answer_all(folder, knows=0.0))["forced_choice"]["pooled"]["value"] == 0.0
 
 
-def test_a_single_pair_is_counted_and_not_pooled(tmp_path):
+def test_a_single_pair_is_counted_and_not_pooled(tmp_path, monkeypatch):
+    monkeypatch.setattr("freetumor.study.figures.draw_figures", lambda *_: [])  # seconds
     folder = answer_all(make_study(tmp_path / "study", readers=READERS[:3], main=4, pairs=1, alike=True))
     out = tmp_path / "report"
     result = analyze(folder, default_key_path(folder), out, samples=100)
@@ -214,6 +216,17 @@ def test_same_seed_same_numbers(study):
     assert (
         numbers(study)["readers"]["reader-01"]["auc"] != numbers(study, seed=1)["readers"]["reader-01"]["auc"]
     )
+
+
+def test_no_lesion_is_among_the_recognised_and_the_convincing(report):
+    out, _ = report
+    page = (out / "report.html").read_text("utf-8")
+    first, second = (
+        set(re.findall(r"<code>(\w+)</code>", page.partition(title)[2].partition("</table>")[0]))
+        for title in ("most often recognised", "that convinced most")
+    )
+    assert len(first) == len(second) == 6
+    assert not first & second
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.5, -0.1])

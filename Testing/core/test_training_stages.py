@@ -107,6 +107,7 @@ def test_each_stage_makes_a_model_that_says_what_it_was_made_of(trained, folder)
         for part in model.networks:
             load_network(model, part)
     assert trained["generator"].trained_against == ("phantom-segmenter",)
+    assert trained["target"].trained_against == ("phantom-generator",)
     assert trained["segmenter"].network("segmenter").settings["classes"] == [0, 1, 2]
     assert trained["generator"].network("generator").settings["organs"] == ["liver"]
 

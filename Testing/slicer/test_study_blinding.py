@@ -8,6 +8,7 @@ import json
 import slicer
 import vtk
 from made_studies import make_study
+from PySide6.QtWidgets import QLabel
 from study_steps import everything, nodes, nodesOfCases, withoutCounters
 
 
@@ -100,3 +101,11 @@ def test_the_reader_is_told_nothing_about_answers(reader, tmp_path):
         after.append(withoutCounters(everything()))
     assert len(set(after)) == 1
     assert reader.hub.ui.statusLabel.isHidden()
+
+
+def test_the_window_around_the_question_does_not_speak_of_synthetic_data(reader, study):
+    """It would prime the reader."""
+    reader.open(study)
+    said = [label.text() for label in reader.window.statusBar().findChildren(QLabel)]
+    assert any("Not for clinical use" in text for text in said)
+    assert "synthetic" not in " ".join([*said, reader.window.windowTitle()]).lower()

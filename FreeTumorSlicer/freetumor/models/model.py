@@ -31,8 +31,8 @@ class Model:
         group: label group (abdomen, chest). organs: rows of the organ table that it was trained on.
         window: HU that are scaled to 0..1. spacing: working grid in mm, (k, j, i).
         patch: shape of the training patches on that grid, (k, j, i).
-        trained_against: names of models whose segmenter a generator was trained to please; its own
-            segmenter always counts. A judge among them is not independent.
+        trained_against: names of models whose segmenter a generator was trained to please (its own always
+            counts), or whose tumors a segmenter was trained on: neither judges the other independently.
         facts: the rest of ``model.json`` (title, licence, use, training_data, metrics, source, sha256, ...).
     """
 

@@ -47,13 +47,14 @@ _TOUCHING = np.ones((3, 3, 3), bool)
 
 
 def is_independent(judge: Model, generator: Model | None) -> bool:
-    """Whether `generator` was not trained to please the segmenter of `judge`."""
+    """Whether `generator` was not trained to please the segmenter of `judge`, nor that on its tumors."""
     if generator is None:
         return True
     # One segmenter may have been imported twice: alone, and with its generator.
     weights = ("sha256", "segmenter_sha256")
     same = any(judge.facts.get(k) and judge.facts.get(k) == generator.facts.get(k) for k in weights)
-    return not same and judge.name not in (generator.name, *generator.trained_against)
+    taught = generator.name in judge.trained_against
+    return not (same or taught or judge.name in (generator.name, *generator.trained_against))
 
 
 def first_judge(models: Sequence[Model], generator: Model | None) -> Model:

@@ -84,8 +84,9 @@ def _agreement(result: dict) -> list[str]:
     if not any(repeats):
         said.append("no repeats: nothing is known of how readers agree with themselves")
     elif min(repeats) < FEW_REPEATS:
+        several = f"{min(repeats)} to {max(repeats)}" if min(repeats) < max(repeats) else f"{min(repeats)}"
         said.append(
-            f"{min(repeats)} to {max(repeats)} repeats a reader: rely on the pooled kappa of readers with "
+            f"{several} repeats a reader: rely on the pooled kappa of readers with "
             "themselves, not on that of a single reader"
         )
     without = [name for name, one in result["readers"].items() if one["auc"]["low"] is None]

@@ -32,8 +32,9 @@ def write_page(path: Path, result: dict, key: Key, figures: list[Figure]) -> Non
         figures={figure.name: figure for figure in figures},
         measures=MEASURES,
         titles=TITLES,
-        recognised=recognised[:SHOWN_CASES],
-        convincing=recognised[::-1][:SHOWN_CASES],
+        # No lesion in both lists.
+        recognised=recognised[: min(SHOWN_CASES, len(recognised) // 2)],
+        convincing=recognised[::-1][: min(SHOWN_CASES, len(recognised) // 2)],
         doubted=doubted[:SHOWN_CASES],
         clues=result["clues"][:SHOWN_CLUES],
         unfinished=any(

@@ -135,7 +135,9 @@ def table(result: dict, reads: Reads, look: Look) -> Figure | None:
     for (row, column), count in np.ndenumerate(rows):
         share = shares[row, column]
         color = "#16181c" if share > 0.55 else "#ffffff"
-        axis.text(column, row, f"{count}\n{share:.1%}", ha="center", va="center", color=color, fontsize=13)
+        axis.text(
+            column, row, f"{count}\n{100 * share:.1f} %", ha="center", va="center", color=color, fontsize=13
+        )
     axis.set_xticks((0, 1), ("called synthetic", "called real"))
     axis.set_yticks((0, 1), ("synthetic\n(positive)", "real"))
     axis.xaxis.tick_top()
@@ -163,7 +165,8 @@ def answers(result: dict, reads: Reads, look: Look) -> Figure | None:
     )
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axis.set_ylabel("of the reads of a class")
-    axis.legend(fontsize=8)
+    # Above the bars: any of them may be the highest.
+    axis.legend(fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1.02), borderaxespad=0)
     return figure
 
 

@@ -115,6 +115,8 @@ def _save(config: Config, stage: Stage, trainer: Trainer, facts: dict, end: End,
         for part, network in networks.items():
             network.load_state_dict(read_tensors(config.out / BEST, f"{part}."))
     step = end.best["step"] if best else end.step
+    engine = engine_model(config)  # a segmenter is no independent judge of the tumors that it learned from
+    made_by = [Path(engine).name] if engine else []
     record = {
         "name": config.model_name,
         "title": config.title or f"{config.stage} for {', '.join(config.organs)}",
@@ -124,7 +126,7 @@ def _save(config: Config, stage: Stage, trainer: Trainer, facts: dict, end: End,
         "window": list(config.grid.window),
         "spacing": list(config.grid.spacing),
         "patch": list(config.grid.patch),
-        "trained_against": list(stage.trained_against),
+        "trained_against": [*stage.trained_against, *made_by],
         "source": "trained with 'freetumor train'",
         "steps": f"{step} of {config.loop.steps}, "
         f"{config.loop.batch * config.loop.accumulate * trainer.fabric.world_size} patches each",
