@@ -1,10 +1,20 @@
-"""Does synthesis help where real tumors are few? A segmenter of liver tumors on phantoms, with and without.
+"""Do all losses fall, and does synthesis help where real tumors are few? Liver tumors in phantoms, on a CPU.
 
-One patient with one large tumor of high contrast trains; patients with tumors of all sizes and contrasts
-test. Each seed trains twice, alike but for the synthetic tumors, on the CPU. The margin that is asked for
-is :data:`MARGIN`: the mean of the differences in Dice over the seeds, with every single one above 0.
+One patient with one large tumor of high contrast trains; patients with tumors of all sizes and contrasts,
+none of them seen, are segmented whole. For each seed:
 
-    python Testing/benchmarks/phantom_training.py [--steps 300] [--seeds 3]
+* real: a segmenter on the real tumor alone. mixed: the same, as many steps, with two synthetic patches
+  (engine "procedural") for each real one. Both are rated on the whole scans of the test: Dice, lesions
+  found, false ones.
+* generator: half as many adversarial steps against the segmenter of "real", with a classifier of its own.
+
+What is asked for: every loss falls, in every run (the mean of its last tenth is below that of its first);
+with synthesis, the mean Dice over the seeds is higher by :data:`MARGIN` at least, and higher for each seed.
+
+    OMP_NUM_THREADS=1 python Testing/benchmarks/phantom_training.py [--steps N] [--seeds N]
+
+The body is the same in all phantoms; noise, and the tumor's place, size and contrast, are not. Times are CPU
+time on one thread.
 """
 
 from __future__ import annotations
@@ -15,28 +25,27 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-import torch
+from freetumor.anatomy import ORGANS
+from freetumor.evaluation import Rules, evaluate
 from freetumor.models import read_model
-from freetumor.nets import load_network
+from freetumor.organs import organ_labels
+from freetumor.segmentation.whole_volume import segment_volume
 from freetumor.training.config_file import read_config
-from freetumor.training.configuration import Config
-from freetumor.training.feeding import divided, made_ready, patch_settings
 from freetumor.training.journal import Voice
-from freetumor.training.patches import PatchSet
-from freetumor.training.running import Networks
-from freetumor.training.stages import SegmenterStage
 from freetumor.training.train import train
-from torch.utils.data import default_collate
-from training_trees import Patient, write_list
+from freetumor.volume import Volume
+from training_trees import Patient, label_map, made, write_list
 
 MARGIN = 0.1
+LIVER = ORGANS["liver"]
+IDS = {"organ": LIVER.organ_label, "tumor": LIVER.lesion_label}
 CONFIG = """
 name = "phantom"
 organs = ["liver"]
@@ -47,24 +56,35 @@ patch = [16, 32, 32]
 kind = "list"
 path = "cases.json"
 [segmenter.settings]
-features = [8, 16, 32]
+features = [16, 16, 32]
+[classifier.settings]
+features = [8, 16, 16]
+[generator.settings]
+features = [8, 16]
+style = 8
 [sampling]
 real = 1.0
 synthetic = 2.0
-tumor_free = 0.5
+tumor_free = 1.0
 [loop]
 batch = 4
 workers = 0
+threads = 1
 precision = "float32"
 tensorboard = false
-learning_rate = 0.005
-warmup = 20
-ema = 0.98
-log_every = 10
+learning_rate = 0.003
+warmup = 10
+ema = 0.97
+log_every = 1
 epoch = 100000
 validate_every = 100000
 validation_patches = 0
 """
+# What is to fall, by stage; 1 - p_tumor is the critic's term of the generator.
+FALLING = {
+    "target": ("segmenter", "dice", "cross_entropy"),
+    "generator": ("generator", "1 - p_tumor", "implausible", "classifier"),
+}
 
 
 def patients() -> dict[str, list[Patient]]:
@@ -76,63 +96,96 @@ def patients() -> dict[str, list[Patient]]:
     return {"train": [Patient("liver", seed=1, radius_mm=20.0, contrast=60.0)], "test": tests}
 
 
+def run(folder: Path, stage: str, name: str, seed: int, steps: int, *changes: str) -> dict:
+    """Train a stage: its model's folder, its losses at the beginning and at the end, and its seconds."""
+    out = folder / f"{name}-{seed}"
+    own = (f"seed={seed}", f"loop.steps={steps}", f"out={out}", f"data.cache={folder / 'cache'}")
+    started = time.process_time()
+    done = train(read_config(folder / "phantom.toml", stage, own + changes), Voice(lambda message: None))
+    return {
+        "model": done["model"],
+        "losses": losses_of(out / "log.jsonl", FALLING[stage]),
+        "seconds": time.process_time() - started,
+    }
+
+
+def losses_of(log: Path, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    """Means of the first and of the last tenth of the steps."""
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    steps = [line["losses"] for line in lines if line["event"] == "step"]
+    few = max(1, len(steps) // 10)
+
+    def mean(some: list[Mapping], name: str) -> float:
+        values = [1 - told["p_tumor"] if name.startswith("1 -") else told[name] for told in some]
+        return float(np.mean(values))
+
+    return {name: (mean(steps[:few], name), mean(steps[-few:], name)) for name in names}
+
+
+def rated(model: str) -> dict[str, float]:
+    """A segmenter on the whole scans of the test, in the organ as a user would have it labelled."""
+    segmenter = read_model(Path(model))
+
+    def cases() -> Iterator[tuple[str, Volume, Volume]]:
+        for patient in patients()["test"]:
+            ct, truth = made(patient)[0].ct, label_map(patient, IDS)
+            organ = organ_labels(truth, LIVER)
+            found = segment_volume(ct, LIVER, segmenter, labels=organ, device="cpu", backend="torch")
+            yield f"{patient.radius_mm:g} mm, {patient.contrast:g} HU", truth, found.labels
+
+    result = evaluate(cases(), Rules(LIVER))
+    return {name: result.numbers[name].value for name in ("dice", "sensitivity", "false_positives")}
+
+
 def compare(folder: Path, steps: int, seeds: int) -> list[dict]:
-    """Dice of the test's tumors with and without synthesis, and first and last losses, for each seed."""
+    """For each seed the three runs, and what the segmenters find."""
     write_list(folder / "cases.json", patients())
     (folder / "phantom.toml").write_text(CONFIG, "utf-8")
     rows = []
     for seed in range(seeds):
-        row: dict = {"seed": seed}
+        row = {}
         for mode in ("real", "mixed"):
-            changes = [f"seed={seed}", f"loop.steps={steps}", f"sampling.mode={mode}"]
-            changes += [f"out={folder / f'{mode}-{seed}'}", f"data.cache={folder / 'cache'}"]
-            config = read_config(folder / "phantom.toml", "target", changes)
-            started = time.monotonic()
-            model = train(config, Voice(lambda message: None))["model"]
-            lines = [json.loads(line) for line in (config.out / "log.jsonl").read_text().splitlines()]
-            losses = [line["losses"]["segmenter"] for line in lines if line["event"] == "step"]
-            row[mode] = {
-                "dice": test_dice(config, Path(model)),
-                "loss": [round(losses[0], 3), round(losses[-1], 3)],
-                "seconds": round(time.monotonic() - started, 1),
-            }
-        row["gain"] = row["mixed"]["dice"] - row["real"]["dice"]
+            row[mode] = run(folder, "target", mode, seed, steps, f"sampling.mode={mode}")
+            row[mode] |= rated(row[mode]["model"])
+        critic = (f"critic={row['real']['model']}", "loop.learning_rate=0.001")
+        row["generator"] = run(folder, "generator", "generator", seed, steps // 2, *critic)
         rows.append(row)
+        _tell(seed, row)
     return rows
 
 
-def test_dice(config: Config, model: Path) -> float:
-    """Dice of the tumors over fixed patches of the test's patients, four each."""
-    cases = [made_ready(config, case) for case in divided(config)["test"]]
-    settings = replace(patch_settings(config, None), augment=None, small=None)
-    settings = replace(settings, real=1.0, synthetic=0.0, tumor_free=0.0)
-    stage = SegmenterStage(config)
-    network = load_network(read_model(model), "segmenter")
-    networks = Networks({"segmenter": network}, {"segmenter": network}, {}, torch.no_grad)
-    samples = PatchSet(cases, settings, 7, 4 * len(cases))
-    sums = [stage.sums(networks, default_collate([sample])) for sample in samples]
-    return stage.score(torch.stack(sums).sum(0))["score"]
+def _tell(seed: int, row: Mapping) -> None:
+    for name, said in row.items():
+        falls = ", ".join(f"{loss} {a:.2f} -> {b:.2f}" for loss, (a, b) in said["losses"].items())
+        found = ""
+        if "dice" in said:
+            found = f"Dice {said['dice']:.3f}, found {said['sensitivity']:.0%}, "
+            found += f"false {said['false_positives']:.2f} a scan; "
+        sys.stdout.write(f"seed {seed}, {name:9s}: {found}{falls}; {said['seconds']:.0f} s\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
-    """Print the table; 1 if the margin is not reached."""
+    """Print the table; 1 if something is not as asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = compare(Path(folder), given.steps, given.seeds)
-    for row in rows:
-        for mode in ("real", "mixed"):
-            said = row[mode]
-            sys.stdout.write(
-                f"seed {row['seed']}, {mode:5s}: Dice {said['dice']:.3f}, loss {said['loss'][0]:.2f} -> "
-                f"{said['loss'][1]:.2f}, {said['seconds']:.0f} s\n"
-            )
-    gains = [row["gain"] for row in rows]
-    reached = min(gains) > 0 and np.mean(gains) >= MARGIN
-    sys.stdout.write(f"gain {np.mean(gains):+.3f} (least {min(gains):+.3f}); asked for {MARGIN}: {reached}\n")
-    return 0 if reached else 1
+    gains = [row["mixed"]["dice"] - row["real"]["dice"] for row in rows]
+    helps = min(gains) > 0 and np.mean(gains) >= MARGIN
+    rising = [
+        f"{name} of {mode}, seed {seed}"
+        for seed, row in enumerate(rows)
+        for mode, said in row.items()
+        for name, (first, last) in said["losses"].items()
+        if not last < first
+    ]
+    gain, said = f"{np.mean(gains):+.3f} (least {min(gains):+.3f})", "reached" if helps else "missed"
+    sys.stdout.write(f"Dice by synthesis: {gain}; {MARGIN} is asked for: {said}\n")
+    sys.stdout.write(f"losses that did not fall: {', '.join(rising) or 'none'}\n")
+    return 0 if helps and not rising else 1
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from freetumor.anatomy import ORGANS, SIZE_CLASSES, organ
 from freetumor.errors import BadInput
-from freetumor.masks import drawn_masks, sample_diameter, sample_mask, sphere_diameter
-from freetumor.masks.fitting import fit
+from freetumor.masks import drawn_masks, sample_diameter, sample_mask, sampling, sphere_diameter
+from freetumor.masks.fitting import Room, fit
 from freetumor.masks.placement import GAP_MM
+from freetumor.masks.raster import Raster
 from freetumor.masks.shapes import sample_shape
 from freetumor.organs import OrganLabels, organ_labels
 from freetumor.volume import Geometry, Volume, read_volume
@@ -76,6 +77,27 @@ def test_a_lesion_is_placed_at_the_clicked_point(phantom):
     assert np.linalg.norm(np.array(mask.centre_ras) - at) < 4.0
 
 
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_the_shares_of_voxels_add_up_to_the_asked_volume_and_lie_in_the_organ(spacing):
+    ct, labels = ellipsoid_organ(spacing)
+    for seed, diameter in enumerate((5.0, 7.0, 12.0, 20.0, 35.0)):
+        mask = sample_mask(ct, labels, diameter, np.random.default_rng(seed))
+        got = sphere_diameter(float(mask.soft.sum()) * ct.geometry.voxel_volume)
+        assert got == pytest.approx(diameter, rel=0.05)
+        assert (mask.soft[mask.inside] > 0).all()
+        assert not (mask.soft > 0)[~labels.mask(mask.box)].any()
+
+
+def test_a_small_lesion_finds_room_at_the_first_places(monkeypatch):
+    ct, labels = ellipsoid_organ((2.0, 2.0, 2.0))
+    tried = []
+    fit_once = sampling.fit
+    monkeypatch.setattr(sampling, "fit", lambda *given, **more: tried.append(1) or fit_once(*given, **more))
+    for seed in range(20):
+        sample_mask(ct, labels, 5.0, np.random.default_rng(seed))
+    assert len(tried) < 30
+
+
 def test_a_lesion_at_the_organs_border_still_has_its_size(phantom):
     row = organ("liver")
     labels = organ_labels(phantom.label_map("abdomen"), row)
@@ -84,7 +106,8 @@ def test_a_lesion_at_the_organs_border_still_has_its_size(phantom):
     border = np.argwhere((depth > 6.0) & (depth < 8.0))
     shape = sample_shape(row.shapes, 24.0, np.random.default_rng(3))
     at = phantom.ct.geometry.index_to_ras(border[len(border) // 2])
-    mask = fit(shape, at, phantom.ct.geometry, labels.mask)
+    raster = Raster.of(shape, phantom.ct.geometry, at)
+    mask = fit(raster, raster.index(at), Room(phantom.ct.geometry, labels.mask))
     assert mask is not None
     assert mask.diameter_mm == pytest.approx(24.0, rel=0.05)
     assert labels.mask(mask.box)[mask.inside].all()

@@ -258,9 +258,11 @@ def test_every_recipe_can_be_read_and_holds_the_papers_values():
     for path in tumors:
         one, two, three = (read_config(path, stage) for stage in STAGES)
         assert one.name == path.stem or path.stem == "lung-laptop"
-        assert len({c.grid for c in (one, two, three)}) == 1
-        assert (two.loop.betas, two.loop.learning_rate, two.loop.optimizer) == ((0.0, 0.999), 1e-4, "adam")
-        assert (three.loop.learning_rate, three.loop.optimizer) == (3e-4, "adamw")
+        assert len({(c.grid.spacing, c.grid.window) for c in (one, two, three)}) == 1
+        assert (two.loop.betas, two.loop.optimizer) == ((0.0, 0.999), "adam")
+        rates = (2e-4, 1e-3) if path.stem == "lung-laptop" else (1e-4, 3e-4)  # a laptop takes fewer steps
+        assert (two.loop.learning_rate, three.loop.learning_rate) == rates
+        assert three.loop.optimizer == "adamw"
         assert (three.sampling.engine, three.sampling.threshold) == ("learned", 0.7)
         if path.stem != "lung-laptop":
             row = one.organs[0]

@@ -1,8 +1,9 @@
 import numpy as np
 import SimpleITK as sitk
-from freetumor.volume import Box, Geometry
+from freetumor.volume import Box, Geometry, distance_up_to
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 from volume_strategies import geometries
 
 
@@ -86,3 +87,17 @@ def test_an_empty_mask_has_an_empty_box():
 
 def test_a_grown_box_stays_inside_the_array():
     assert Box((1, 2, 3), (3, 4, 5)).grown((2, 1, 9), (10, 10, 10)) == Box((0, 1, 0), (5, 5, 10))
+
+
+@given(
+    st.tuples(*[st.floats(0.5, 6.0)] * 3), st.floats(0.1, 15.0), st.floats(0.0, 0.05), st.integers(0, 2**32)
+)
+def test_near_distances_are_those_of_the_whole_distance_map(spacing, most, share, seed):
+    mask = np.random.default_rng(seed).random((6, 9, 14)) < share
+    near = distance_up_to(most, mask, spacing)
+    whole = (
+        ndimage.distance_transform_edt(~mask, sampling=spacing) if mask.any() else np.full(mask.shape, 1e9)
+    )
+    inside, beyond = whole < most - 1e-3, whole > most + 1e-3
+    np.testing.assert_allclose(near[inside], whole[inside], atol=1e-4)
+    assert np.isinf(near[beyond]).all()

@@ -106,6 +106,6 @@ def test_the_reader_is_told_nothing_about_answers(reader, tmp_path):
 def test_the_window_around_the_question_does_not_speak_of_synthetic_data(reader, study):
     """It would prime the reader."""
     reader.open(study)
-    said = [label.text() for label in reader.window.statusBar().findChildren(QLabel)]
+    said = [label.property("text") for label in reader.window.statusBar().findChildren(QLabel)]
     assert any("Not for clinical use" in text for text in said)
-    assert "synthetic" not in " ".join([*said, reader.window.windowTitle()]).lower()
+    assert "synthetic" not in " ".join([*said, reader.window.property("windowTitle")]).lower()

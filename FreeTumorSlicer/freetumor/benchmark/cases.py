@@ -161,6 +161,7 @@ def _save(case: Case, folder: Path, name: str, part: str, spec: NetworkSpec, net
         "window": list(row.window),
         "spacing": [case.spacing] * 3,
         "patch": [case.window] * 3,
+        "use": "free",  # they saw nothing
         "training_data": "none",
     }
     return save_model(folder, record, lambda path: write_network_weights(path, {part: network}))

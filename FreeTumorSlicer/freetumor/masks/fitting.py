@@ -8,65 +8,50 @@ of ending up smaller than asked; one that would have to grow further does not fi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from freetumor.masks.shapes import Shape
+from freetumor.masks.raster import Raster
+from freetumor.masks.shapes import MAX_STRETCH, Shape
 from freetumor.masks.tumor_mask import TumorMask, sphere_diameter, sphere_volume
 from freetumor.volume import Box, Geometry
 
-MAX_STRETCH = 1.2  # how far, in radii, the surface may move outwards to make up for what the organ cuts
 SIZE_TOLERANCE = 0.10  # of the diameter
 MINIMUM_OF_SHAPE = 0.82  # of the shape's volume must find room as it is, or it would take the organ's form
 MINIMUM_ANCHORED = 0.4  # share of an exophytic tumor that must lie in its organ
-_MAX_POINTS = 1_500_000
-_POINTS_AT_A_TIME = 1 << 14
+_HALVINGS = 8  # of the interval in which the largest size that fits is looked for
 
 # box -> bool array (k, j, i): where tumor may be
 Allowed = Callable[[Box], np.ndarray]
 
 
-def fit(
-    shape: Shape,
-    centre: np.ndarray,
-    geometry: Geometry,
-    allowed: Allowed,
-    *,
-    anchor: Allowed | None = None,
-    details: dict | None = None,
-) -> TumorMask | None:
-    """Voxelise `shape` at `centre` (RAS mm) within `allowed`; None where it does not fit.
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Where a lesion may be, on the grid of `geometry`: within `allowed`.
 
-    With an `anchor` (the organ), at least :data:`MINIMUM_ANCHORED` of the lesion must lie in it. The
-    result's equivalent-sphere diameter is the shape's up to half a voxel of volume.
+    With an `anchor` (the organ), at least :data:`MINIMUM_ANCHORED` of the lesion must lie in it.
     """
-    box = _reach_box(shape, centre, geometry)
-    wanted = round(sphere_volume(shape.diameter) / geometry.voxel_volume)
-    free = allowed(box)
-    if wanted < 1 or free.sum() < wanted:
+
+    geometry: Geometry
+    allowed: Allowed
+    anchor: Allowed | None = None
+
+
+def fit(raster: Raster, index: np.ndarray, room: Room, *, details: dict | None = None) -> TumorMask | None:
+    """The shape of `raster` at voxel `index` (k, j, i) in `room`, on the grid of both; None if it has none.
+
+    The result's equivalent-sphere diameter is the shape's up to half a voxel of volume.
+    """
+    box, part = raster.placed(index)
+    found = _inside(raster, box, part, room)
+    if found is None:
         return None
-    sub_values = _values(shape, centre, geometry, box, free)
-    value = np.full(box.shape, np.inf, np.float32)
-    value[free] = sub_values.mean(axis=-1)
-    if (value <= 1.0).sum() < MINIMUM_OF_SHAPE * wanted:
-        return None
-    candidates = _component_nearest(value <= MAX_STRETCH, value)
-    if candidates is None or candidates.sum() < wanted:
-        return None
-    places = np.flatnonzero(candidates)
-    flat = value.ravel()
-    chosen = places[np.argsort(flat[places], kind="stable")[:wanted]]
-    inside = np.zeros(box.shape, bool)
-    inside.ravel()[chosen] = True
-    inside = _main_part(inside)
-    if inside is None or _touches_end(inside, box, geometry):
-        return None
-    if anchor is not None and anchor(box)[inside].mean() < MINIMUM_ANCHORED:
-        return None
-    level = max(float(flat[chosen[-1]]), 1e-3)
-    soft = np.zeros(box.shape, np.float32)
-    soft[free] = (sub_values <= level).mean(axis=-1, dtype=np.float32)
+    # Beyond the scan the raster may go on; no tumor is there.
+    inside, around = np.zeros((2, *raster.centres.shape), bool)
+    inside[part], around[part] = found
+    soft, inside = raster.soft(inside, around)[part], found[0]
     tight = Box.of(inside | (soft > 0))
     absolute = Box(
         tuple(a + b for a, b in zip(box.start, tight.start, strict=True)),
@@ -76,10 +61,16 @@ def fit(
         absolute,
         inside[tight.slices],
         soft[tight.slices],
-        geometry.cropped(absolute),
-        shape.diameter,
+        room.geometry.cropped(absolute),
+        raster.shape.diameter,
         dict(details or {}),
     )
+
+
+def fits(raster: Raster, index: np.ndarray, room: Room) -> bool:
+    """Whether :func:`fit` finds room."""
+    box, part = raster.placed(index)
+    return _inside(raster, box, part, room) is not None
 
 
 def size_is_reachable(diameter: float, geometry: Geometry) -> bool:
@@ -89,57 +80,60 @@ def size_is_reachable(diameter: float, geometry: Geometry) -> bool:
     return wanted >= 1 and abs(got / diameter - 1.0) <= SIZE_TOLERANCE
 
 
-def largest_that_fits(
-    shape: Shape, centre: np.ndarray, geometry: Geometry, allowed: Allowed, *, anchor: Allowed | None = None
-) -> float:
-    """Largest diameter in mm, up to the shape's own, at which it fits at `centre`; 0 if none does."""
+def largest_that_fits(shape: Shape, centre: np.ndarray, room_for: Callable[[float], Room]) -> float:
+    """Largest diameter in mm, up to the shape's own, at which it fits at `centre`; 0 if none does.
+
+    Args:
+        centre: RAS mm. room_for: a lesion of that diameter in mm.
+    """
     low, high = 0.0, shape.diameter
-    for _ in range(9):
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2.0
-        if fit(shape.scaled(middle), centre, geometry, allowed, anchor=anchor) is None:
-            high = middle
-        else:
-            low = middle
+        room = room_for(middle)
+        raster = Raster.of(shape.scaled(middle), room.geometry, centre)
+        low, high = (middle, high) if fits(raster, raster.index(centre), room) else (low, middle)
     return low
 
 
-def _reach_box(shape: Shape, centre: np.ndarray, geometry: Geometry) -> Box:
-    index = np.rint(geometry.ras_to_index(centre)).astype(int)
-    start = np.clip(index, 0, np.array(geometry.shape) - 1)
-    return Box(tuple(start), tuple(start + 1)).grown(
-        geometry.margin(shape.reach * MAX_STRETCH), geometry.shape
-    )
+def _inside(
+    raster: Raster, box: Box, part: tuple[slice, slice, slice], room: Room
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The lesion in `box`, `part` of the raster, and all that it could have taken; None if it has no room."""
+    volume = sphere_volume(raster.shape.diameter) / room.geometry.voxel_volume
+    wanted = round(volume)
+    if not 1 <= wanted <= box.size:
+        return None
+    free = room.allowed(box)
+    # The share of voxels, not their number: of a small lesion few voxels are whole.
+    if (raster.share[part] * free).sum(dtype=np.float64) < MINIMUM_OF_SHAPE * volume:
+        return None
+    # A lesion of few voxels must have the choice of one more.
+    stretch = max(MAX_STRETCH, 1.0 + float(np.linalg.norm(room.geometry.spacing)) / raster.shape.diameter)
+    value = np.where(free, raster.value[part], np.float32(np.inf))
+    around = _component_nearest(value <= stretch, value)
+    inside = _first(wanted, around, value)
+    if inside is None or _touches_end(inside, box, room.geometry):
+        return None
+    if room.anchor is not None and room.anchor(box)[inside].mean() < MINIMUM_ANCHORED:
+        return None
+    return inside, around
 
 
-def _values(shape: Shape, centre: np.ndarray, geometry: Geometry, box: Box, free: np.ndarray) -> np.ndarray:
-    """Values of the shape at sub-points of the voxels `free`: float32, (voxels, points)."""
-    fine = max(0.5, shape.diameter / 16.0)
-    parts = [int(np.clip(np.ceil(s / fine), 1, 6)) for s in geometry.spacing]
-    while box.size * np.prod(parts) > _MAX_POINTS and max(parts) > 1:
-        parts[int(np.argmax(parts))] -= 1
-    offsets = np.stack(
-        np.meshgrid(*[(np.arange(p) + 0.5) / p - 0.5 for p in parts], indexing="ij"), axis=-1
-    ).reshape(-1, 3)
-    grid = np.argwhere(free) + box.start
-    # Affine maps are linear: voxel centres and offsets are turned into mm separately and added up.
-    centres_mm = (geometry.index_to_ras(grid) - centre).astype(np.float32)
-    offsets_mm = (geometry.index_to_ras(offsets) - geometry.index_to_ras(np.zeros(3))).astype(np.float32)
-    values = np.empty((len(grid), len(offsets)), np.float32)
-    # Of a small lesion many sub-points at a time: calls would cost more than what they compute.
-    several = max(1, _POINTS_AT_A_TIME // max(1, len(grid)))
-    for n in range(0, len(offsets), several):
-        part = slice(n, n + several)
-        values[:, part] = shape.value(centres_mm[:, None] + offsets_mm[part])
-    return values
-
-
-def _component_nearest(mask: np.ndarray, value: np.ndarray) -> np.ndarray | None:
+def _component_nearest(mask: np.ndarray, value: np.ndarray) -> np.ndarray:
     """The connected part of `mask` that holds its innermost voxel."""
     parts, count = ndimage.label(mask)
-    if count == 0:
+    return mask if count <= 1 else parts == parts.flat[value.argmin()]
+
+
+def _first(wanted: int, around: np.ndarray, value: np.ndarray) -> np.ndarray | None:
+    """The `wanted` voxels of `around` with the least `value`, in one piece; None if there are not so many."""
+    places = np.flatnonzero(around)
+    if len(places) < wanted:
         return None
-    innermost = np.argmin(np.where(mask, value, np.inf))
-    return parts == parts.flat[innermost]
+    chosen = places[np.argpartition(value.ravel()[places], wanted - 1)[:wanted]]
+    inside = np.zeros(value.shape, bool)
+    inside.ravel()[chosen] = True
+    return _main_part(inside)
 
 
 def _main_part(inside: np.ndarray) -> np.ndarray | None:

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from freetumor.masks.tumor_mask import TumorMask
 from freetumor.organs.labels import OrganLabels
-from freetumor.volume import Box, Geometry, Volume
+from freetumor.volume import Box, Geometry, Volume, distance_up_to
 
 GAP_MM = 6.0  # least distance between lesions, so that their edits never touch
 _OUTWARDS = 4  # draws per place at the organ's border
@@ -81,13 +81,15 @@ class OrganMap:
         coarse = np.rint(self.geometry.ras_to_index(mask.geometry.index_to_ras(index))).astype(int)
         coarse = coarse[((coarse >= 0) & (coarse < self.geometry.shape)).all(axis=1)]
         near[tuple(coarse.T)] = True
-        return ndimage.distance_transform_edt(~near, sampling=self.geometry.spacing) <= GAP_MM
+        return np.isfinite(distance_up_to(GAP_MM, near, self.geometry.spacing))
 
     @cached_property
     def _depths(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where :attr:`depth` is above 0, as flat indices, and what it is there."""
+        """Where :attr:`depth` is above 0, as flat indices, and what it is there, in rising order."""
         within = np.flatnonzero(self.depth > 0)
-        return within, self.depth.ravel()[within]
+        depth = self.depth.ravel()[within]
+        order = np.argsort(depth, kind="stable")
+        return within[order], depth[order]
 
     @cached_property
     def deepest(self) -> float:
@@ -109,9 +111,10 @@ class OrganMap:
         radius = diameter / 2.0
         low, high = (0.35, 0.8) if at_border else (0.85, np.inf)
         within, depth = self._depths
-        index = within[(depth >= low * radius) & (depth <= high * radius)]
-        if index.size == 0:
-            index = within[depth >= min(low * radius, 0.8 * self.deepest)]
+        first, last = np.searchsorted(depth, [low * radius, high * radius])
+        if first == last:
+            first, last = np.searchsorted(depth, min(low * radius, 0.8 * self.deepest)), depth.size
+        index = within[first:last]
         if index.size == 0:
             return np.empty((0, 3))
         chosen = rng.choice(index, size=(_OUTWARDS if at_border else 1) * count)
@@ -131,9 +134,8 @@ class OrganMap:
 
     def deepest_centres(self, count: int) -> np.ndarray:
         """The `count` deepest places in RAS mm, (count, 3)."""
-        flat = np.argsort(self.depth, axis=None, kind="stable")[::-1][:count]
-        index = np.stack(np.unravel_index(flat, self.depth.shape), axis=-1)
-        return self.geometry.index_to_ras(index[self.depth.ravel()[flat] > 0])
+        flat = self._depths[0][::-1][:count]
+        return self.geometry.index_to_ras(np.stack(np.unravel_index(flat, self.depth.shape), axis=-1))
 
 
 def allowed_in(ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exophytic: bool):
@@ -177,5 +179,5 @@ def _grown(mask: TumorMask, box: Box) -> np.ndarray:
     start = tuple(min(a, b) for a, b in zip(mask.box.start, box.start, strict=True))
     stop = tuple(max(a, b) for a, b in zip(mask.box.stop, box.stop, strict=True))
     outer = Box(start, stop)
-    distance = ndimage.distance_transform_edt(~mask.on(outer), sampling=mask.geometry.spacing)
-    return (distance <= GAP_MM)[box.within(outer)]
+    near = np.isfinite(distance_up_to(GAP_MM, mask.on(outer), mask.geometry.spacing))
+    return near[box.within(outer)]

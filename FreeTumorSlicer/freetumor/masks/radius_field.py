@@ -89,7 +89,7 @@ def _roughness(log_radius: np.ndarray) -> float:
     """Share of the body with `log_radius` (coarse directions) that is outside its matched ellipsoid."""
     unit, products, weights, _ = _integrals()
     radius = np.exp(log_radius.ravel())
-    cubes = weights * radius**3
+    cubes = weights * _cubed(radius)
     volume, centre, moments = _moments(radius, cubes)
     inverse = np.linalg.inv(moments)
     # Along each direction, where the ellipsoid of the body's moments and volume ends.
@@ -97,7 +97,12 @@ def _roughness(log_radius: np.ndarray) -> float:
     offset = unit @ (inverse @ centre)
     level = volume ** (2.0 / 3.0) / np.cbrt(np.linalg.det(moments)) - centre @ inverse @ centre
     matched = (offset + np.sqrt(np.maximum(offset**2 + across * level, 0.0))) / across
-    return 1.0 - float((weights * np.minimum(radius, matched) ** 3).sum() / volume)
+    return 1.0 - float((weights * _cubed(np.minimum(radius, matched))).sum() / volume)
+
+
+def _cubed(values: np.ndarray) -> np.ndarray:
+    """Many times faster than ``values**3``."""
+    return values * values * values
 
 
 def _moments(radius: np.ndarray, cubes: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -131,11 +136,21 @@ def _symmetric(six: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def bend(points: np.ndarray, amount: float) -> np.ndarray:
-    """Bends `points` (..., 3) along x towards z. A shear: keeps volume, and subtracting undoes it."""
-    bent = np.array(points, copy=True)
-    bent[..., 2] += amount * bent[..., 0] ** 2
-    return bent
+def surface(radius: np.ndarray, amount: float, *, coarse: bool = False) -> np.ndarray:
+    """Points (3, n) of the body with `radius` (rows, columns), bent by `amount` along x towards z.
+
+    Bending is a shear: it keeps the volume, and subtracting undoes it. With `coarse` every third direction.
+    """
+    step = _COARSE if coarse else 1
+    points = _directions(step) * radius[::step, ::step].ravel()
+    points[2] += np.float32(amount) * points[0] ** 2
+    return points
+
+
+@lru_cache
+def _directions(step: int) -> np.ndarray:
+    """Unit vectors of :func:`sphere`, float32, (3, n)."""
+    return np.ascontiguousarray(sphere(step)[0].reshape(-1, 3).T, dtype=np.float32)
 
 
 def bent_moments(log_radius: np.ndarray, amount: float) -> tuple[float, np.ndarray, np.ndarray]:
@@ -146,7 +161,7 @@ def bent_moments(log_radius: np.ndarray, amount: float) -> tuple[float, np.ndarr
     """
     unit, products, weights, bending = _integrals()
     radius = np.exp(log_radius[::_COARSE, ::_COARSE]).ravel()
-    powers = weights * radius**3
+    powers = weights * _cubed(radius)
     volume = powers.sum() / 3.0
     first = (powers := powers * radius) @ unit / (4.0 * volume)
     second = _symmetric((powers := powers * radius) @ products) / (5.0 * volume)

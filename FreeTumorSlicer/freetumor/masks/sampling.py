@@ -12,17 +12,21 @@ from freetumor.errors import BadInput
 from freetumor.masks.fitting import (
     MINIMUM_ANCHORED,
     SIZE_TOLERANCE,
+    Room,
     fit,
+    fits,
     largest_that_fits,
     size_is_reachable,
 )
 from freetumor.masks.placement import OrganMap, allowed_in
+from freetumor.masks.raster import Raster
 from freetumor.masks.shapes import Shape, sample_shape
 from freetumor.masks.tumor_mask import TumorMask, sphere_diameter
 from freetumor.organs.labels import OrganLabels
 from freetumor.volume import Geometry, Volume
 
 _PLACES = 24  # places tried before a size is called too large
+_PLACES_A_SHAPE = 4  # places that one shape is tried at, before another is drawn
 _SHAPES = 8  # shapes tried at a given point
 _LARGE_MM = 40.0  # from here on the organ's coarse map is asked before the CT's grid
 _MAP_ERROR = 0.95  # what the organ's coarse map says, on the safe side
@@ -94,6 +98,21 @@ def sample_mask(
     raise _does_not_fit(diameter, largest, organ, at, bool(taken))
 
 
+class _Rasters:
+    """A shape on the grids that it is tried on: made there when it is first tried, then moved about."""
+
+    def __init__(self, shape: Shape, centre: np.ndarray) -> None:
+        self._shape, self._centre = shape, centre
+        self._made: dict[Room, Raster] = {}
+
+    def at(self, centre: np.ndarray, room: Room) -> tuple[Raster, np.ndarray, Room]:
+        """What :func:`freetumor.masks.fitting.fit` takes for `centre` (RAS mm), up to half a voxel."""
+        raster = self._made.get(room)
+        if raster is None:
+            raster = self._made[room] = Raster.of(self._shape, room.geometry, self._centre)
+        return raster, raster.index(centre), room
+
+
 class _Search:
     """One way of looking for room: strictly inside the organ, or bulging out of it."""
 
@@ -108,11 +127,8 @@ class _Search:
     ) -> None:
         self._ct, self._labels, self._taken, self._maps = ct, labels, taken, maps
         self._exophytic = exophytic
-        self._fine = {
-            "geometry": labels.geometry,
-            "allowed": allowed_in(ct, labels, taken, exophytic=exophytic),
-            "anchor": labels.mask if exophytic else None,
-        }
+        allowed = allowed_in(ct, labels, taken, exophytic=exophytic)
+        self._fine = Room(labels.geometry, allowed, labels.mask if exophytic else None)
 
     @property
     def _map(self) -> OrganMap:
@@ -124,12 +140,9 @@ class _Search:
         return self._maps[self._exophytic]
 
     @cached_property
-    def _coarse(self) -> dict:
-        return {
-            "geometry": self._map.geometry,
-            "allowed": self._map.allows,
-            "anchor": self._map.anchors if self._exophytic else None,
-        }
+    def _coarse(self) -> Room:
+        found = self._map
+        return Room(found.geometry, found.allows, found.anchors if self._exophytic else None)
 
     def run(
         self, diameter: float, at: tuple[float, float, float] | None, rng: np.random.Generator
@@ -143,11 +156,14 @@ class _Search:
             "exophytic": self._exophytic,
             "placed": "sampled" if at is None else "at",
         }
-        for centre in self._places(diameter, at, rng) if diameter <= room else ():
-            shape = sample_shape(organ.shapes, diameter, rng)
-            if large and self._map.resolves(diameter) and fit(shape, centre, **self._coarse) is None:
+        places = self._places(diameter, at, rng) if diameter <= room else ()
+        for number, centre in enumerate(places):
+            if at is not None or number % _PLACES_A_SHAPE == 0:
+                shape = sample_shape(organ.shapes, diameter, rng)
+                rasters = _Rasters(shape, centre)
+            if large and self._map.resolves(diameter) and not fits(*rasters.at(centre, self._coarse)):
                 continue
-            mask = fit(shape, centre, **self._fine, details=details)
+            mask = fit(*rasters.at(centre, self._fine), details=details)
             if mask is not None:
                 return mask
         probes = self._map.deepest_centres(_PROBES) if at is None else np.array([at] * _PROBES, dtype=float)
@@ -176,11 +192,11 @@ class _Search:
         yield from self._map.deepest_centres(_SHAPES)
 
     def _largest(self, shape: Shape, centre: np.ndarray) -> float:
-        largest = _MAP_ERROR * largest_that_fits(shape, centre, **self._coarse)
-        if self._map.resolves(largest):
-            return largest
-        small = shape.scaled(min(shape.diameter, 8.0 * max(self._map.geometry.spacing)))
-        return largest_that_fits(small, centre, **self._fine)
+        largest = largest_that_fits(shape, centre, self._room_for)
+        return _MAP_ERROR * largest if self._map.resolves(largest) else largest
+
+    def _room_for(self, diameter: float) -> Room:
+        return self._coarse if self._map.resolves(diameter) else self._fine
 
 
 def _check_resolvable(diameter: float, geometry: Geometry) -> None:

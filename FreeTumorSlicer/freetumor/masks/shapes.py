@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 
 import numpy as np
@@ -21,7 +21,8 @@ from freetumor.errors import BadInput
 from freetumor.masks import radius_field
 from freetumor.masks.radius_field import COLUMNS, ROWS
 
-_CHUNK = 1 << 15  # points at a time, so that intermediates stay in the cache
+MAX_STRETCH = 1.2  # values beyond are not asked for: a lesion grows by this much at most
+_CHUNK = 1 << 14  # points at a time, so that intermediates stay in the cache
 # Outlines of axial slices are this much less rough than the body: 0.6 measured on unbent shapes, 0.5 on the
 # most bent ones; with this value the distributions meet those of the real tumors.
 _OUTLINE_OF_BODY = 0.54
@@ -41,9 +42,10 @@ class Shape:
         diameter: diameter in mm of the sphere of the same volume.
         inverse: (3, 3), maps RAS mm to the space where the shape is a bent sphere but for `log_radius`.
         origin: (3,), the shape's centroid in that space.
-        bend: how much it is bent there, see :func:`freetumor.masks.radius_field.bend`.
+        bend: how much it is bent there, see :func:`freetumor.masks.radius_field.surface`.
         log_radius: logarithm of the radius there, (latitudes, longitudes + 1), float32.
         reach: no point farther than this from the origin is inside, mm.
+        bounds: (2, 3), least and greatest RAS mm that hold all values up to :data:`MAX_STRETCH`.
         elongation, flatness, roughness: what the shape was made to have, see
             :class:`freetumor.masks.shape_measures.ShapeMeasures`.
     """
@@ -54,6 +56,7 @@ class Shape:
     bend: float
     log_radius: np.ndarray
     reach: float
+    bounds: np.ndarray
     elongation: float
     flatness: float
     roughness: float
@@ -64,21 +67,39 @@ class Shape:
         About 0 at the centre, 1 at the surface, growing outwards about as the distance from the centre.
         """
         points = np.asarray(points_mm, dtype=np.float32)
-        flat = points.reshape(-1, 3)
-        result = np.empty(len(flat), dtype=np.float32)
-        inverse, origin = self.inverse.astype(np.float32), self.origin.astype(np.float32)[:, None]
-        table = np.exp(-self.log_radius).ravel()
-        for start in range(0, len(flat), _CHUNK):
+        inner = self.inverse.astype(np.float32) @ points.reshape(-1, 3).T
+        inner += self.origin.astype(np.float32)[:, None]
+        return self.inner_value(*inner).reshape(points.shape[:-1])
+
+    def inner_value(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """The value at points of the shape's own space, ``inverse @ mm + origin``; all float32, (n,)."""
+        result, bend = np.empty(len(x), np.float32), np.float32(self.bend)
+        for start in range(0, len(x), _CHUNK):
             part = slice(start, start + _CHUNK)
-            x, y, z = inverse @ flat[part].T + origin
-            z -= np.float32(self.bend) * x * x
-            result[part] = _normalised_radius(x, y, z, table)
-        return result.reshape(points.shape[:-1])
+            bent = z[part] - bend * x[part] * x[part]
+            result[part] = _normalised_radius(x[part], y[part], bent, self._table)
+        return result
+
+    @cached_property
+    def steepest(self) -> float:
+        """How fast the value may grow, in units of the shape's own space: a ball's is 1 there."""
+        return float(self._table.max()) * float(np.hypot(1.0, self.bend))
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """1 / radius per direction, flat."""
+        return np.exp(-self.log_radius).ravel()
 
     def scaled(self, diameter: float) -> Shape:
         """The same shape with another equivalent-sphere diameter, mm."""
         factor = diameter / self.diameter
-        return replace(self, diameter=diameter, inverse=self.inverse / factor, reach=self.reach * factor)
+        return replace(
+            self,
+            diameter=diameter,
+            inverse=self.inverse / factor,
+            reach=self.reach * factor,
+            bounds=self.bounds * factor,
+        )
 
 
 def _normalised_radius(x: np.ndarray, y: np.ndarray, z: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -161,9 +182,10 @@ def _assembled(
     values, vectors = np.linalg.eigh(moments)
     forward = (frame * axes) @ (vectors / np.sqrt(values)) @ vectors.T
     forward *= diameter * np.cbrt(np.pi / 6.0 / (volume * abs(np.linalg.det(forward))))
-    unit, _ = radius_field.sphere()
-    surface = radius_field.bend(unit * np.exp(log_radius)[..., None], amount).reshape(-1, 3) - centre
-    x, y, z = forward @ surface.T
+    radius = np.exp(log_radius).astype(np.float32)
+    surface = radius_field.surface(radius, amount) - centre.astype(np.float32)[:, None]
+    stretched = radius_field.surface(np.float32(MAX_STRETCH) * radius, amount, coarse=True)
+    far = forward @ (stretched - centre[:, None])
     return Shape(
         diameter=float(diameter),
         inverse=np.linalg.inv(forward),
@@ -171,7 +193,8 @@ def _assembled(
         bend=float(amount),
         log_radius=np.concatenate([log_radius, log_radius[:, :1]], axis=1).astype(np.float32),
         # Between the nodes of the table the surface lies at most a little farther out than on them.
-        reach=1.02 * float(np.sqrt((x * x + y * y + z * z).max())),
+        reach=1.02 * float(np.sqrt(np.square(forward.astype(np.float32) @ surface).sum(axis=0).max())),
+        bounds=1.02 * np.stack([far.min(axis=1), far.max(axis=1)]),
         elongation=float(axes[0]),
         flatness=float(1.0 / axes[2]),
         roughness=roughness,

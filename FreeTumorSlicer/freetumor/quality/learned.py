@@ -37,6 +37,7 @@ from freetumor.synthesis.engines import Log, Options
 from freetumor.synthesis.kept import Kept
 from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.surroundings import Surroundings
+from freetumor.volume import distance_up_to
 
 THRESHOLD = 0.7
 LEAST_PRECISION, LEAST_OVERLAP, LEAST_CAUSED = 0.5, 0.4, 0.5
@@ -55,6 +56,11 @@ def is_independent(judge: Model, generator: Model | None) -> bool:
     same = any(judge.facts.get(k) and judge.facts.get(k) == generator.facts.get(k) for k in weights)
     taught = generator.name in judge.trained_against
     return not (same or taught or judge.name in (generator.name, *generator.trained_against))
+
+
+def first_judge(models: Sequence[Model], generator: Model | None) -> Model:
+    """Of several segmenters the one that judges: independent before all, then one that may be used."""
+    return min(models, key=lambda model: (not is_independent(model, generator), not is_usable(model)))
 
 
 def first_judge(models: Sequence[Model], generator: Model | None) -> Model:
@@ -129,7 +135,8 @@ class LearnedJudge:
         inside = patch.inside
         found = called & inside
         border = (_voxels_from(inside, seen) <= _BORDER) & ~inside
-        counts = (patch.outside_mm <= NEAR_MM) & ~patch.beyond & ~_others(patch, seen)
+        around = np.isfinite(distance_up_to(NEAR_MM, patch.inside, patch.spacing))
+        counts = around & ~patch.beyond & ~_others(patch, seen)
         near = called & counts
         parts, _ = ndimage.label(near, _TOUCHING)
         ours = np.isin(parts, np.unique(parts[found])) & near & ~border

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
 from freetumor.masks.fitting import SIZE_TOLERANCE
 from freetumor.quality.findings import Finding
 from freetumor.synthesis.patch import Patch
+from freetumor.volume import Box, distance_up_to
 
 MIN_CNR = 1.0
 MAX_LEAKAGE = 0.02
@@ -84,11 +84,12 @@ def lesion_hu(e: Evidence) -> Finding:
 
 def leakage(e: Evidence) -> Finding:
     """Little of the change lies outside the organ (and outside the mask)."""
-    share = 0.0
-    if (e.change[e.patch.beyond] != 0).any():
+    share, changed = 0.0, (e.change != 0) & e.patch.beyond
+    if changed.any():
         border = max(_BORDER_MM, e.patch.spacing[-1])
-        far = ndimage.distance_transform_edt(e.patch.beyond, sampling=e.patch.spacing) > border
-        share = float(np.abs(e.change[far]).sum() / np.abs(e.change).sum())
+        box = Box.of(changed).grown(e.patch.geometry.margin(border), changed.shape).slices
+        far = np.isinf(distance_up_to(border, ~e.patch.beyond[box], e.patch.spacing))
+        share = float(np.abs(e.change[box][far]).sum() / np.abs(e.change).sum())
     reason = f"{share:.1%} of the change lies outside the organ (at most {MAX_LEAKAGE:.0%})"
     return Finding("leakage", share <= MAX_LEAKAGE, share, "", f"≤ {MAX_LEAKAGE}", reason)
 

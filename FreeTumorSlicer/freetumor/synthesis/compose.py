@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freetumor.synthesis.patch import Patch
+from freetumor.synthesis.patch import CLOSE_MM, Patch
 from freetumor.volume import Box, Volume
 
-UNTOUCHED_BEYOND_MM = 5.0
+UNTOUCHED_BEYOND_MM = CLOSE_MM
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,8 @@ def compose(ct: Volume, patch: Patch, residual: np.ndarray) -> Edit:
     if residual.shape != patch.box.shape or not np.isfinite(residual).all():
         raise ValueError("the engine's residual must be finite and have the patch's shape")
     before = ct.array[patch.box.slices].copy()
-    edited = (residual != 0) & (patch.outside_mm <= UNTOUCHED_BEYOND_MM)
+    edited, place = np.zeros(residual.shape, bool), patch.near.box.within(patch.box)
+    edited[place] = (residual[place] != 0) & (patch.near.outside_mm <= UNTOUCHED_BEYOND_MM)
     after = before.copy()
     after[edited] = ct.to_stored(ct.hu(patch.box)[edited] + residual[edited])
     return Edit(patch.box, before, after)

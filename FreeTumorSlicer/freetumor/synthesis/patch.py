@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
 from freetumor.anatomy import Organ
 from freetumor.masks import TumorMask
 from freetumor.organs import OrganLabels
 from freetumor.synthesis.noise import noise_sigma
-from freetumor.volume import Box, Geometry, Volume
+from freetumor.volume import Box, Geometry, Volume, distance_up_to
 
-SHELL_MM = (3.0, 12.0)  # the surrounding organ: this far from the lesion
+SHELL_MM = (3.0, 12.0)  # the surrounding organ: at least so far from the lesion, at most from its box
+CLOSE_MM = 5.0  # nothing changes farther from the mask
+NEAR_MM = 7.0  # surroundings of a lesion that its look is made on: the edit, and what borders it
 BULGE_BORDER_MM = 3.0  # the blurred border of an exophytic tumor, outside the organ
 
 
@@ -80,15 +81,17 @@ class Patch:
         box = self.mask.box.grown(self.geometry.margin(context_mm), self.box.stop).common(self.box)
         part = box.within(self.box)
         arrays = ("hu", "organ_mask", "lesions", "inside", "soft")
-        smaller = replace(
+        return replace(
             self,
             box=box,
             geometry=self.geometry.cropped(box.relative_to(self.box)),
             **{name: getattr(self, name)[part] for name in arrays},
         )
-        # The whole mask lies in both: the distances to it are the same, and were costly.
-        smaller.__dict__["outside_mm"] = self.outside_mm[part]
-        return smaller
+
+    @cached_property
+    def near(self) -> Patch:
+        """The same patch with only :data:`NEAR_MM` of surroundings."""
+        return self.within(NEAR_MM)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -97,8 +100,8 @@ class Patch:
 
     @cached_property
     def outside_mm(self) -> np.ndarray:
-        """Distance of each voxel to the tumor mask in mm; 0 inside."""
-        return ndimage.distance_transform_edt(~self.inside, sampling=self.spacing).astype(np.float32)
+        """Distance of each voxel to the tumor mask in mm; 0 inside, infinite beyond :data:`CLOSE_MM`."""
+        return distance_up_to(CLOSE_MM, self.inside, self.spacing)
 
     @cached_property
     def depth_mm(self) -> np.ndarray:
@@ -114,18 +117,29 @@ class Patch:
         near = np.zeros_like(bulge)
         if bulge.any():
             box = Box.of(bulge).grown(self.geometry.margin(BULGE_BORDER_MM), bulge.shape).slices
-            distance = ndimage.distance_transform_edt(~bulge[box], sampling=self.spacing)
-            near[box] = distance <= BULGE_BORDER_MM
+            near[box] = np.isfinite(distance_up_to(BULGE_BORDER_MM, bulge[box], self.spacing))
         return ~(self.organ_mask | self.inside | near)
 
     @cached_property
     def shell(self) -> np.ndarray:
         """The organ around the lesion without other lesions: what the lesion is compared with."""
-        near, far = SHELL_MM
+        least, most = SHELL_MM
         organ = self.organ_mask & ~self.lesions & ~self.inside
-        shell = organ & (self.outside_mm >= near) & (self.outside_mm <= far)
+        shell, place = organ & (self._from_box_mm <= most), self.near.box.within(self.box)
+        shell[place] &= self.near.outside_mm >= least
         # A lesion that fills its organ leaves little around it: take what there is.
-        return shell if shell.sum() >= 50 else organ & (self.outside_mm > 0)
+        return shell if shell.sum() >= 50 else organ
+
+    @property
+    def _from_box_mm(self) -> np.ndarray:
+        """Distance of each voxel to the mask's box in mm, float32: never more than that to the mask."""
+        lines = []
+        for a, b, start, stop, spacing in zip(
+            self.mask.box.start, self.mask.box.stop, self.box.start, self.box.stop, self.spacing, strict=True
+        ):
+            index = np.arange(start, stop, dtype=np.float32)
+            lines.append(np.square(np.maximum(np.maximum(a - index, index - (b - 1)), 0.0) * spacing))
+        return np.sqrt(np.add.outer(np.add.outer(lines[0], lines[1]), lines[2]), dtype=np.float32)
 
     @cached_property
     def level(self) -> float:

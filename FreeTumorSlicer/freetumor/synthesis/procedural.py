@@ -22,9 +22,8 @@ from freetumor.synthesis.engines import Residual, Style
 from freetumor.synthesis.noise import fine_detail, scan_noise, spread_of
 from freetumor.synthesis.patch import Patch
 from freetumor.synthesis.texture import smooth_noise
-from freetumor.volume import Box
+from freetumor.volume import Box, distance_up_to
 
-_NEAR_MM = 7.0  # surroundings of the mask that its look is made on: the edit, and what borders it
 EDIT_REACH_MM = 4.5  # no edit farther than this from the mask (the contract allows 5)
 _MEAN_BLEND = 0.85  # mean of B over the mask of a lesion of 30 mm
 _BORDER_MM = 1.8  # not yet the inside of a lesion
@@ -107,7 +106,7 @@ class _Ground:
     def of(cls, patch: Patch, rng: np.random.Generator) -> _Ground:
         """Everything is drawn, whatever will be asked for: a wish changes nothing but itself."""
         chance, look, diameter = rng.bit_generator.state, patch.organ.appearance, patch.mask.diameter_mm
-        near = patch.within(_NEAR_MM)
+        near = patch.near
         sigma, level = patch.noise, patch.level
         noise = scan_noise(patch.hu, patch.shell, level, sigma, near.box.relative_to(patch.box), rng)
         noise -= noise[near.inside].mean()
@@ -167,8 +166,10 @@ def _gap_to_wall(patch: Patch) -> np.ndarray:
     Labels of the lung end a voxel or more before the pleura; a tumor at the pleura touches it.
     """
     wall = (patch.hu > _WALL_HU) & ~patch.organ_mask
-    to_wall = ndimage.distance_transform_edt(~wall, sampling=patch.spacing)
-    near = (patch.outside_mm > 0) & (patch.outside_mm <= _GAP_MM) & (to_wall <= _GAP_MM)
+    if not wall.any():
+        return wall
+    to_wall = distance_up_to(_GAP_MM, wall, patch.spacing)
+    near = (patch.outside_mm > 0) & (patch.outside_mm <= _GAP_MM)
     # Between the two: not farther from mask and wall together than a gap is wide.
     between = near & (patch.outside_mm + to_wall <= _GAP_MM + max(patch.spacing[1:]))
     return between & ~wall

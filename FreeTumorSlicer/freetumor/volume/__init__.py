@@ -8,6 +8,7 @@ from freetumor.volume.checks import (
     on_grid,
     resample_labels,
 )
+from freetumor.volume.distances import distance_up_to
 from freetumor.volume.geometry import Box, Geometry
 from freetumor.volume.reading import read_volume
 from freetumor.volume.volume import Storage, Volume
@@ -25,6 +26,7 @@ __all__ = [
     "check_geometry",
     "check_output",
     "check_same_grid",
+    "distance_up_to",
     "on_grid",
     "read_volume",
     "resample_labels",
