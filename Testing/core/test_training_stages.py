@@ -12,8 +12,10 @@ import pytest
 from freetumor.jobs import run
 from freetumor.models import NetworkSpec, find_model, read_model
 from freetumor.nets import load_network
+from freetumor.training import fingerprints
 from freetumor.training.config_file import read_config
 from freetumor.training.configuration import STAGES
+from freetumor.training.feeding import divided
 from made_models import made_model
 from PIL import Image
 from runs import command, tree
@@ -136,6 +138,18 @@ def test_a_run_shows_its_tumors_and_can_be_followed(trained, folder):
         lines = (folder / stage / "log.jsonl").read_text().splitlines()
         events = [json.loads(line)["event"] for line in lines]
         assert events == [*["step"] * 3, "validation", "picture", "checkpoint"]
+
+
+def test_the_next_start_divides_the_cases_without_reading_a_ct(trained, folder, monkeypatch):
+    config = read_config(folder / "phantom.toml", "segmenter")
+    before = divided(config)
+    assert [len(before[side]) for side in ("train", "val")] == [1, 1]
+
+    def read(path: Path) -> None:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr(fingerprints, "read_volume", read)
+    assert divided(config) == before
 
 
 def test_a_finished_run_is_not_overwritten_but_can_go_on(trained, folder):

@@ -15,7 +15,8 @@ LEARNING = {"torch", "monai", "openvino", "safetensors"}
 # The data flow: a room imports from rooms before it, never from one after it.
 FLOW = (
     *("errors", "files", "anatomy", "volume", "organs", "masks", "models", "nets", "synthesis", "quality"),
-    *("request", "pipeline", "report"),
+    *("request", "pipeline", "report", "cases", "export", "evaluation", "segmentation", "labelers"),
+    *("training", "study"),
 )
 
 

@@ -18,9 +18,6 @@ CONVENTIONS = {
 }
 
 
-_FEW = 8  # ids that are compared with one by one
-
-
 @dataclass(frozen=True)
 class OrganLabels:
     """A label map read as one organ: which ids are the organ, which its real lesions.
@@ -136,13 +133,14 @@ def as_integers(labels: Volume) -> Volume:
 
 
 def _is_one_of(array: np.ndarray, ids: Sequence[int]) -> np.ndarray:
-    """Many times faster than np.isin for the few ids an organ has."""
-    if not 0 < len(ids) <= _FEW:
-        return np.isin(array, ids)
-    found = array == ids[0]
-    for value in ids[1:]:
-        found |= array == value
-    return found
+    """Faster than np.isin for the few ids an organ has: one table look-up or one comparison."""
+    if len(ids) == 1:
+        return array == ids[0]
+    if array.dtype == np.uint8:
+        table = np.zeros(256, bool)
+        table[[i for i in ids if 0 <= i < 256]] = True
+        return table[array]
+    return np.isin(array, ids)
 
 
 def _check_own_convention(read: OrganLabels) -> None:

@@ -63,11 +63,6 @@ def first_judge(models: Sequence[Model], generator: Model | None) -> Model:
     return min(models, key=lambda model: (not is_independent(model, generator), not is_usable(model)))
 
 
-def first_judge(models: Sequence[Model], generator: Model | None) -> Model:
-    """Of several segmenters the one that judges: independent before all, then one that may be used."""
-    return min(models, key=lambda model: (not is_independent(model, generator), not is_usable(model)))
-
-
 class LearnedJudge:
     """Findings of the segmenter of `model` on tumors of `organ`; make one with :meth:`of`."""
 

@@ -36,7 +36,7 @@ def dry_run(config: Config, voice: Voice) -> dict:
     Raises:
         BadInput: as :func:`freetumor.training.train.train`.
     """
-    sides = divided(config)
+    sides = divided(replace(config, data=replace(config.data, cache=None)))
     notes: list[str] = []
     stage = _or_without(notes, lambda: stage_of(config), lambda: stage_of(config, untrained=True))
     engine = _or_without(notes, lambda: engine_model(config), lambda: None)

@@ -11,6 +11,7 @@ from freetumor.errors import BadInput
 from freetumor.training.augment import Augment
 from freetumor.training.cache import Prepared, prepared
 from freetumor.training.configuration import Config
+from freetumor.training.fingerprints import fingerprints
 from freetumor.training.patch_settings import NO_ENGINE, PatchSettings
 from freetumor.training.patches import PatchSet
 from freetumor.training.sources import Case, read_cases
@@ -56,6 +57,8 @@ class Pairs:
 def divided(config: Config) -> dict[str, list[Case]]:
     """The cases of the configuration's group by side, "train", "val" and "test".
 
+    What tells scans apart is kept in the configuration's cache; without one nothing is written.
+
     Raises:
         BadInput: there is no source, or see :func:`read_cases` and :func:`split_cases`.
     """
@@ -67,7 +70,14 @@ def divided(config: Config) -> dict[str, list[Case]]:
     if not cases:
         raise BadInput(f"cases of the {config.group}", "none in data.sources", kind="no_cases")
     data = config.data
-    return split_cases(cases, folds=data.folds, fold=data.fold, seed=data.split_seed)
+    return split_cases(
+        cases,
+        folds=data.folds,
+        fold=data.fold,
+        seed=data.split_seed,
+        # Kept, or every start would read every CT before a training says its first word.
+        identify=lambda case: fingerprints(case, data.cache),
+    )
 
 
 def feed_of(config: Config, model: str | None, progress: Progress) -> Feed:

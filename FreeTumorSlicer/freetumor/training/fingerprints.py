@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from freetumor.files import sha256, write_json
+from freetumor.files import os_errors, sha256, write_json
 from freetumor.organs.coarse_grid import patient_axes
 from freetumor.training.sources import Case
 from freetumor.volume import Volume, read_volume
@@ -57,6 +57,9 @@ def fingerprints(case: Case, cache: Path | None = None, ct: Volume | None = None
     Args:
         cache: folder where they are kept, by the file's content, so that no CT is read twice for them.
         ct: the CT, where it is at hand.
+
+    Raises:
+        OutputError: the disk is full. BadInput: the CT cannot be read, or the folder not be written.
     """
     kept = cache / _FOLDER / f"{file_digest(case.ct)}.json" if cache else None
     record = _kept(kept)
@@ -64,8 +67,9 @@ def fingerprints(case: Case, cache: Path | None = None, ct: Volume | None = None
         ct = ct or read_volume(case.ct)
         record = {"schema": _SCHEMA, "stored": ct.fingerprint(), "content": content_fingerprint(ct)}
         if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_json(kept, record)
+            with os_errors(cache):
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                write_json(kept, record)
     return tuple(filter(None, (record["stored"], record["content"], case.origin)))
 
 
