@@ -78,6 +78,7 @@ def _synthesis(scan: Prepared, name: str, runs: int) -> None:
         f"{'size':<8}{'ours':>10}{'naive':>12}{'from stock':>12}{'ratio':>9}{'to stock':>10}{'rejected':>10}"
     )
     print(f"{'':<8}{'samples/s':>10}{'samples/s':>12}{'samples/s':>12}")
+    everything: list[tuple[float, float, float, int]] = []
     for size in SIZE_CLASSES:
         ours, naive, from_stock, rejected = [], [], [], 0
         for n in range(-3, runs):
@@ -89,11 +90,19 @@ def _synthesis(scan: Prepared, name: str, runs: int) -> None:
                 naive.append(slow)
                 from_stock.append(quick)
                 rejected += made.rejected
-        mean, slow, quick = (statistics.mean(times) for times in (ours, naive, from_stock))
-        print(
-            f"{size:<8}{1 / mean:>10.0f}{1 / slow:>12.1f}{1 / quick:>12.1f}{slow / mean:>9.1f}"
-            f"{quick / mean:>10.1f}{rejected:>10}"
-        )
+        means = (*(statistics.mean(times) for times in (ours, naive, from_stock)), rejected)
+        everything.append(means)
+        _print_row(size, *means)
+    # As training draws them: each size as often as the others.
+    times = [statistics.mean(column) for column in list(zip(*everything, strict=True))[:3]]
+    _print_row("all", *times, sum(means[3] for means in everything))
+
+
+def _print_row(title: str, mean: float, slow: float, quick: float, rejected: int) -> None:
+    print(
+        f"{title:<8}{1 / mean:>10.0f}{1 / slow:>12.1f}{1 / quick:>12.1f}{slow / mean:>9.1f}"
+        f"{quick / mean:>10.1f}{rejected:>10}"
+    )
 
 
 def _samples(scan: Prepared, name: str, runs: int) -> None:

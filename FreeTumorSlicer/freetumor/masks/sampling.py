@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from freetumor.anatomy import Organ
+from freetumor.anatomy import SIZE_CLASSES, Organ
 from freetumor.errors import BadInput
 from freetumor.masks.fitting import (
     MINIMUM_ANCHORED,
@@ -44,7 +44,7 @@ class DoesNotFit(BadInput):
 def sample_diameter(organ: Organ, size_class: str | None, rng: np.random.Generator) -> float:
     """A diameter in mm: log-uniform within a size class; any class with equal chance if None."""
     if size_class is None:
-        size_class = str(rng.choice(["tiny", "small", "medium", "large"]))
+        size_class = str(rng.choice(list(SIZE_CLASSES)))
     low, high = organ.size_class(size_class)
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
@@ -89,13 +89,29 @@ def sample_mask(
     modes = [exophytic] if exophytic is not None else [bool(rng.random() < organ.exophytic)]
     if exophytic is None and organ.exophytic > 0 and not modes[0]:
         modes.append(True)  # what finds no room inside may find it by bulging out
-    largest = 0.0
-    for mode in modes:
-        found = _Search(ct, labels, taken, maps, exophytic=mode).run(diameter, at, rng)
-        if isinstance(found, TumorMask):
+    searches = [_Search(ct, labels, taken, maps, exophytic=mode) for mode in modes]
+    for search in searches:
+        found = search.run(diameter, at, rng)
+        if found is not None:
             return found
-        largest = max(largest, found)
+    largest = max(search.largest(diameter, at, rng) for search in searches)
     raise _does_not_fit(diameter, largest, organ, at, bool(taken))
+
+
+def largest_diameter(ct: Volume, labels: OrganLabels, maps: dict[bool, OrganMap]) -> float:
+    """Diameter in mm of the largest tumors that find room in the organ; 0 where none does.
+
+    The median over shapes at the deepest places, by a chance of its own: for a scan always the same, so
+    that who samples many tumors there need not find out again and again what does not fit.
+
+    Args:
+        ct, labels, maps: as for :func:`sample_mask`.
+    """
+    organ, rng = labels.organ, np.random.default_rng(0)
+    most = organ.size_class(list(SIZE_CLASSES)[-1])[1]
+    modes = [False] * (organ.exophytic < 1) + [True] * (organ.exophytic > 0)
+    found = [_Search(ct, labels, [], maps, exophytic=mode).largest(most, None, rng) for mode in modes]
+    return max(found)
 
 
 class _Rasters:
@@ -146,8 +162,8 @@ class _Search:
 
     def run(
         self, diameter: float, at: tuple[float, float, float] | None, rng: np.random.Generator
-    ) -> TumorMask | float:
-        """A mask, or the largest diameter in mm that fits."""
+    ) -> TumorMask | None:
+        """A mask; None where none of the places has room for it."""
         organ = self._labels.organ
         large = diameter >= _LARGE_MM
         room = self._room() if large or at is None else np.inf
@@ -166,6 +182,13 @@ class _Search:
             mask = fit(*rasters.at(centre, self._fine), details=details)
             if mask is not None:
                 return mask
+        return None
+
+    def largest(
+        self, diameter: float, at: tuple[float, float, float] | None, rng: np.random.Generator
+    ) -> float:
+        """The largest diameter in mm that fits, up to `diameter`."""
+        organ = self._labels.organ
         probes = self._map.deepest_centres(_PROBES) if at is None else np.array([at] * _PROBES, dtype=float)
         upper = min(diameter, self._room())
         sizes = [self._largest(sample_shape(organ.shapes, upper, rng), c) for c in probes]

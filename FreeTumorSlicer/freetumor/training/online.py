@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from freetumor.anatomy import SIZE_CLASSES, Organ
-from freetumor.masks import DoesNotFit, TumorMask, sample_diameter, sample_mask
+from freetumor.masks import DoesNotFit, TumorMask, largest_diameter, sample_diameter, sample_mask
 from freetumor.masks.fitting import size_is_reachable
+from freetumor.masks.placement import OrganMap
 from freetumor.organs import OrganLabels
 from freetumor.pipeline import JUDGE_CONTEXT_MM, LesionRandom
 from freetumor.quality import Evidence, Judge, quality_test
@@ -42,6 +44,13 @@ class Made:
     after: np.ndarray | None = None
 
 
+class _Room(NamedTuple):
+    """An organ of a scan: its maps, and the largest diameter in mm that finds room there."""
+
+    maps: dict[bool, OrganMap]
+    largest: float
+
+
 class OnlineSynthesis:
     """Makes tumors; one for each process.
 
@@ -53,7 +62,7 @@ class OnlineSynthesis:
     def __init__(self, request: Request | None, tries: int) -> None:
         self._request, self._tries = request, tries
         self._makers: dict[str, tuple[Engine, Mapping[str, Judge]]] = {}
-        self._maps: OrderedDict[tuple[str, str], dict] = OrderedDict()
+        self._maps: OrderedDict[tuple[str, str], _Room] = OrderedDict()
 
     def check(self, organ: Organ) -> None:
         """Raise :class:`BadInput` where engine or judges cannot be had for `organ`; cheap."""
@@ -83,11 +92,18 @@ class OnlineSynthesis:
     ) -> TumorMask | None:
         """A mask; where the size does not fit, of the largest one that does. None if nothing does."""
         key = (str(scan.folder), labels.organ.name)
-        maps = self._maps.setdefault(key, {})
+        if key not in self._maps:
+            maps: dict[bool, OrganMap] = {}
+            self._maps[key] = _Room(maps, largest_diameter(scan.ct, labels, maps))
+            if len(self._maps) > _MOST_MAPS:
+                self._maps.popitem(last=False)
         self._maps.move_to_end(key)
-        if len(self._maps) > _MOST_MAPS:
-            self._maps.popitem(last=False)
+        maps, largest = self._maps[key].maps, self._maps[key].largest
         smallest = labels.organ.size_class(next(iter(SIZE_CLASSES)))[0]
+        if largest < smallest:
+            return None
+        if diameter > largest:
+            diameter = _resolvable(max(smallest, 0.95 * largest), scan.geometry)
         try:
             return sample_mask(scan.ct, labels, diameter, rng, maps=maps)
         except DoesNotFit as error:
