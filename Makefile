@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Test processes. A file's tests stay together: they share what takes long to make.
+WORKERS ?= 2
 # One thread per process: several on few cores spin each other to death.
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -28,7 +30,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check FreeTumorSlicer Testing
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term
 
 bench: $(VENV)/.ready
 	$(BIN)/python Testing/benchmarks/synthesis.py
