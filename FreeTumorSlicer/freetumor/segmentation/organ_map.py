@@ -19,10 +19,14 @@ LEAST_SHARE = 0.1  # of the largest part: a second kidney may be small or cut of
 
 
 def organ_classes(model: Model) -> set[str]:
-    """Rows of the organ table whose organ the segmenter of `model` labels; none if it has no segmenter."""
+    """Rows of the organ table whose organ the segmenter of `model` labels; none if it has no segmenter.
+
+    Of its classes those count that its record names as its organs: a class may be there and not be learned.
+    """
     spec = model.networks.get("segmenter")
     classes = spec.settings.get("classes", ()) if spec else ()
-    return {row.name for row in ORGANS.values() if row.group == model.group and row.organ_label in classes}
+    rows = (ORGANS[name] for name in model.organs)
+    return {row.name for row in rows if row.organ_label in classes}
 
 
 def check_organs(model: Model, organs: Sequence[Organ]) -> None:
