@@ -7,7 +7,11 @@ import pytest
 from freetumor.anatomy import ORGANS
 from freetumor.errors import BadInput
 from freetumor.segmentation import find_lesions, import_labels
+from freetumor.segmentation.lesions import parts_of
 from freetumor.volume import Geometry, Volume
+from hypothesis import example, given
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import ndimage
 
 SPACING_KJI = (2.5, 0.8, 0.8)
 
@@ -49,6 +53,19 @@ def test_each_connected_part_is_one_lesion_and_the_largest_comes_first(liver):
         (3, "liver"),
     ]
     assert [lesion.diameter_mm for lesion in found] == pytest.approx([15, 10, 8], rel=0.12)
+
+
+@given(arrays(bool, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=6)))
+@example(np.array([True, False, True]).reshape(3, 1, 1))
+def test_parts_of_any_mask_are_those_that_scipy_finds(mask):
+    """Lines of a few voxels too, which libraries for large masks may not expect."""
+    parts = list(parts_of(mask))
+    numbers, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    assert len(parts) == count
+    for number, part in enumerate(parts, start=1):
+        made = np.zeros(mask.shape, bool)
+        made[part.box.slices] = part.inside
+        assert np.array_equal(made, numbers == number)
 
 
 def test_the_volume_counts_voxels_times_their_size(liver):

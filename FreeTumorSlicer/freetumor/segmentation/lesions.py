@@ -45,7 +45,8 @@ def _numbered(mask: np.ndarray) -> np.ndarray:
         # 3D Slicer does not carry it: a review must work before anything is installed.
         logging.getLogger("freetumor").info("without connected-components-3d, lesions are found slower")
         return ndimage.label(mask, np.ones((3, 3, 3)))[0]
-    return cc3d.connected_components(mask, connectivity=_CONNECTIVITY)
+    # As bytes: of a bool array that is a line of three voxels or five, cc3d 4.1 miscounts, and gives up.
+    return cc3d.connected_components(mask.view(np.uint8), connectivity=_CONNECTIVITY)
 
 
 def near_organ(part: Part, box: Box, labels: OrganLabels, mm: float) -> bool:
