@@ -168,7 +168,7 @@ def _tell(seed: int, row: Mapping) -> None:
 def main() -> int:
     """Print the table; 1 if something is not as asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
