@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +33,13 @@ READER, DATA = HERE / "simulated_reader.py", HERE.parents[1] / "shared" / "data"
 ORGANS = {"chest": "lung", "abdomen": "liver"}  # by group
 # Of lesions that are used; of tumors that are asked for: larger ones fit into few of the lungs.
 LARGEST_MM, ASKED_MM = 55.0, 45.0
-MOST = 4  # lesions of one patient and class
+MOST = 8  # lesions of one patient and class
+# Sets of tumors made in each CT, of which the study shows the one whose places are most like those of real
+# lesions.
+CANDIDATES = 6
 TITLE = "Lesions of {organs}, simulated readers"
 SKILL = {"sensitivity": 0.68, "specificity": 0.72}  # of all simulated readers on all cases
-# What the sample CT gets where there are no labelled CTs: two groups, one of which plays the real lesions.
+# What the sample CT gets where there are no labelled CTs, to play the real lesions, and as synthetic ones.
 STAND_INS_MM, STAND_INS = 12.0, 8
 COMMENTS = ("edge too smooth", "no vessel leads to it", "same noise inside and outside")
 KILLED_AFTER = 5  # answers of the second reader
@@ -51,11 +55,14 @@ class Cases:
     per_patient: int
 
 
-def labelled_cases(data: Path, out: Path, seed: int) -> Cases:
-    """CTs with labelled lesions, and tumors of the size of their lesions in each of them.
+def labelled_cases(
+    data: Path, out: Path, seed: int, *, only: Collection[str] = (), candidates: int = CANDIDATES
+) -> Cases:
+    """CTs with labelled lesions, and sets of tumors of the size of their lesions in each of them.
 
     Args:
         data: folder with manifest.json, a catalogue as sources of kind "list" name it.
+        only: ids of cases, of all that there are. candidates: sets of tumors in each.
     """
     manifest = data / "manifest.json"
     rows, names = [], []
@@ -63,12 +70,13 @@ def labelled_cases(data: Path, out: Path, seed: int) -> Cases:
     for case in json.loads(manifest.read_text("utf-8"))["cases"]:
         organ = ORGANS.get(case["group"])
         lesions = case["labels"].get("2", {}).get("equiv_diameter_mm")
-        if organ and lesions and max(lesions) <= LARGEST_MM:
+        wanted = not only or case["id"] in only
+        if wanted and organ and lesions and max(lesions) <= LARGEST_MM:
             names.append(case["id"])
             room = out / "room" / f"{case['id']}.nii.gz"
             count, size = (1, min(lesions[0], ASKED_MM)) if len(lesions) == 1 else (MOST, np.median(lesions))
             _write_room(data / case["files"]["labels"], room, size)
-            rows.append(
+            rows += [
                 {
                     "ct": data / case["files"]["ct"],
                     "labels": room,
@@ -76,10 +84,11 @@ def labelled_cases(data: Path, out: Path, seed: int) -> Cases:
                     "diameter": size,
                     "count": count,
                     "engine": "procedural",
-                    "seed": seed + len(names),
-                    "out": out / "synthetic" / case["id"],
+                    "seed": candidates * seed + candidate,
+                    "out": out / "synthetic" / f"{case['id']}-{candidate}",
                 }
-            )
+                for candidate in range(candidates)
+            ]
     table = out / "tumors.csv"
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -105,7 +114,7 @@ def _write_room(labels: Path, file: Path, size: float) -> None:
 
 
 def sample_cases(out: Path, seed: int) -> Cases:
-    """The sample CT with two groups of tumors, of which one plays the real lesions."""
+    """The sample CT with tumors that play the real lesions, and sets of others."""
     from freetumor.sample_data import fetch_sample
 
     sample = fetch_sample()
@@ -118,10 +127,11 @@ def sample_cases(out: Path, seed: int) -> Cases:
     real.mkdir(parents=True)
     for name in ("ct.nii.gz", "labels.nii.gz"):
         shutil.copy(first / name, real / name)
-    freetumor(
-        *("synthesize", real / "ct.nii.gz", "--labels", real / "labels.nii.gz", *common),
-        *("--seed", seed + 1, "--out", out / "synthetic" / "sample"),
-    )
+    for candidate in range(CANDIDATES):
+        freetumor(
+            *("synthesize", real / "ct.nii.gz", "--labels", real / "labels.nii.gz", *common),
+            *("--seed", seed + 1 + candidate, "--out", out / "synthetic" / f"sample-{candidate}"),
+        )
     return Cases(out / "real", out / "synthetic", "lung", STAND_INS)
 
 

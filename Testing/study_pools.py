@@ -26,13 +26,22 @@ SHAPE, SPACINGS = (60, 60, 84), ((5.0, 4.0, 4.0), (4.0, 4.4, 4.4))
 
 @dataclass(frozen=True)
 class Scan:
-    """A phantom with lesions of its own (None: without) and some to be put in, diameters in mm."""
+    """A phantom with lesions of its own (None: without) and some to be put in, diameters in mm.
+
+    With `mirrored` the one real and the one synthetic lesion are at like places of the two lungs.
+    """
 
     number: int
     real_mm: float | None
     synthetic_mm: float | None
     noise_hu: float = 12.0
     count: int = 1
+    mirrored: bool = False
+
+    def place(self, *, synthetic: bool) -> tuple[float, float, float] | None:
+        """RAS mm; None: any."""
+        side = 1 if synthetic == (self.number % 2 == 0) else -1
+        return (75.0 * side, 0.0, 70.0 + 4.0 * self.number) if self.mirrored else None
 
 
 @dataclass(frozen=True)
@@ -63,10 +72,16 @@ def write_pool(folder: Path, scans: Sequence[Scan]) -> Pool:
             }
         )
         if scan.synthetic_mm is not None:
-            request = Request(diameter=scan.synthetic_mm, count=scan.count, seed=scan.number, gate=False)
-            labels = place / "labels.nii.gz"
+            at = scan.place(synthetic=True)
+            request = Request(
+                diameter=scan.synthetic_mm,
+                count=scan.count,
+                seed=scan.number,
+                at=() if at is None else (at,),
+                gate=False,
+            )
             out = synthetic / f"okapi-{scan.number:02d}"
-            run(Job(place / "ct.nii.gz", ROW.name, out, labels, request=request))
+            run(Job(place / "ct.nii.gz", ROW.name, out, place / "labels.nii.gz", request=request))
     real = folder / HOSPITAL / "cases.json"
     real.write_text(json.dumps(listed), "utf-8")
     return Pool(real, synthetic)
@@ -79,7 +94,8 @@ def _write_scan(place: Path, scan: Scan) -> None:
     rng = np.random.default_rng(scan.number)
     for _ in range(scan.count if scan.real_mm is not None else 0):
         # Where a synthetic one might be too: only what they look like differs.
-        mask = sample_mask(phantom.ct, organ_labels(labels, ROW), scan.real_mm, rng)
+        at = scan.place(synthetic=False)
+        mask = sample_mask(phantom.ct, organ_labels(labels, ROW), scan.real_mm, rng, at=at)
         phantom.ct.array[mask.box.slices][mask.inside] = np.int16(30)
         labels.array[mask.box.slices][mask.inside] = ROW.lesion_label
     write_volume(labels, place / "labels.nii.gz")
@@ -105,6 +121,9 @@ def a_lesion(synthetic: bool, number: int, **facts: object) -> Lesion:
         "spacing": (2.5, 0.8, 0.8),
         "noise_hu": 10.0,
         "organ_hu": -850.0,
+        "air_share": 0.1,
+        "lung_share": 0.3,
+        "scan_share": 0.8,
         "scan": 2 * number + synthetic,
         "patient": 2 * number + synthetic,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from freetumor.anatomy import ORGANS
-from freetumor.volume import Volume, write_volume
+from freetumor.volume import Geometry, Volume, write_volume
 from phantom import Phantom, make_phantom
 from scipy import ndimage
 
@@ -95,6 +95,28 @@ def write_list(path: Path, patients: Mapping[str, Sequence[Patient]]) -> None:
             case = {"name": name, "ct": f"{name}/ct.nii.gz", "labels": f"{name}/labels.nii.gz", "split": side}
             cases.append(case | {"group": row.group, "organs": [row.name], "lesions_known": True})
     path.write_text(json.dumps(cases), "utf-8")
+
+
+def write_contoured(folder: Path) -> None:
+    """The catalogue of the recipe of liver metastases: blocks of liver, one where the contours lie that come
+    with FreeTumor."""
+    scans = {"crlm1006": (5.0, 0.8047, 0.8047)}
+    scans |= dict.fromkeys(("crlm1004", "tcgacoad_4070", "totalseg_sm"), (5.0, 4.0, 4.0))
+    cases = []
+    for name, (k, j, i) in scans.items():
+        # Axes as most CTs have them: left, back, up.
+        affine = np.array([[-i, 0, 0, 125], [0, -j, 0, 55], [0, 0, k, -331.44], [0, 0, 0, 1]])
+        shape = (40, round(150 / j), round(185 / i))
+        labels = np.zeros(shape, np.uint8)
+        labels[2:-2, 2:-2, 2:-2] = 1
+        noise = np.random.default_rng(len(cases)).normal(0, 10, shape)
+        ct = Volume(np.where(labels, 110 + noise, -100).astype(np.int16), Geometry(shape, affine))
+        _write(folder, f"{name}/ct.nii.gz", ct)
+        _write(folder, f"{name}/labels.nii.gz", ct.like(labels, "labels"))
+        files = {"ct": f"{name}/ct.nii.gz", "labels": f"{name}/labels.nii.gz"}
+        case = {"id": name, "patient": name, "group": "abdomen", "files": files, "split": "train"}
+        cases.append(case | {"licence": "CC-BY-4.0", "labels": {"1": {"name": "liver"}}})
+    (folder / "manifest.json").write_text(json.dumps({"cases": cases}), "utf-8")
 
 
 def _write(folder: Path, name: str, volume: Volume) -> None:

@@ -62,6 +62,7 @@ COVID = {
     "quantiles_percent": list(QUANTILES),
     "elongation": [1.02, 1.07, 1.12, 1.24, 1.45, 1.7, 2.0, 2.2, 2.6],
     "flatness": [1.05, 1.15, 1.25, 1.4, 1.65, 1.95, 2.3, 2.5, 3.0],
+    "largest_axis_ratio": 6.0,
     "roughness": [
         {"diameter_mm": 25.0, "quantiles": [0.05, 0.07, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2]},
     ],
@@ -161,6 +162,7 @@ def summarise(source: Source, masks: list[tuple[np.ndarray, tuple[float, ...]]])
         "quantiles_percent": list(QUANTILES),
         "elongation": _quantiles(table["elongation"]),
         "flatness": _quantiles(table["flatness"]),
+        "largest_axis_ratio": round(float((table["elongation"] * table["flatness"]).max()), 3),
         "roughness_all": _quantiles(table["roughness"]),
         "roughness_3d_all": _quantiles(np.array([m.roughness_3d for m in measured])),
         "roughness": bins,

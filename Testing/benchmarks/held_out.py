@@ -89,6 +89,11 @@ def compare(table: dict[str, np.ndarray], names: list[str]) -> dict:
     return report
 
 
+def interval(low: float | None, high: float | None) -> str:
+    """In words; a single patient gives none."""
+    return "no interval" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -120,7 +125,7 @@ def main() -> None:
         print(title)
         for kind, line in kinds.items():
             seeds = ", ".join(f"{s:.3f}" for s in line["seeds"])
-            text = f"  {kind:12} {line['value']:.3f} ({line['low']:.3f} to {line['high']:.3f}; seeds {seeds})"
+            text = f"  {kind:12} {line['value']:.3f} ({interval(line['low'], line['high'])}; seeds {seeds})"
             if "gain" in line:
                 low, high = line["gain_interval"]
                 text += f"; {line['gain']:+.3f} ({low:+.3f} to {high:+.3f})"

@@ -10,6 +10,7 @@ from freetumor.masks import drawn_masks, sample_diameter, sample_mask, sampling,
 from freetumor.masks.fitting import Room, fit
 from freetumor.masks.placement import GAP_MM
 from freetumor.masks.raster import Raster
+from freetumor.masks.shape_measures import axis_ratio
 from freetumor.masks.shapes import sample_shape
 from freetumor.organs import OrganLabels, organ_labels
 from freetumor.volume import Geometry, Volume, read_volume
@@ -111,6 +112,29 @@ def test_a_lesion_at_the_organs_border_still_has_its_size(phantom):
     assert mask is not None
     assert mask.diameter_mm == pytest.approx(24.0, rel=0.05)
     assert labels.mask(mask.box)[mask.inside].all()
+
+
+@pytest.mark.parametrize(("thickness", "fits"), [(60, True), (12, True), (10, False)])
+def test_a_lesion_is_not_squeezed_into_a_sheet_that_no_real_tumor_is(thickness, fits):
+    geometry = Geometry((60, 80, 80), np.eye(4))
+    organ_ = np.zeros(geometry.shape, bool)
+    organ_[30 - thickness // 2 : 30 + thickness // 2] = True
+    shape = sample_shape(
+        "lung",
+        24.0,
+        np.random.default_rng(0),
+        elongation=1.9,
+        flatness=1.9,
+        roughness=0.0,
+        rotation=np.eye(3),
+    )
+    at = geometry.index_to_ras(np.array([30, 40, 40]))
+    room = Room(geometry, lambda box: organ_[box.slices])
+    raster = Raster.of(shape, geometry, at)
+    mask = fit(raster, raster.index(at), room)
+    assert (mask is not None) == fits
+    if mask is not None:
+        assert axis_ratio(mask.inside, geometry.spacing) <= shape.largest_axis_ratio
 
 
 def test_what_does_not_fit_is_refused_with_the_largest_size_that_does(phantom):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from freetumor.anatomy import ORGANS
 from freetumor.errors import BadInput
-from freetumor.masks.shape_measures import ShapeMeasures, measure
+from freetumor.masks.shape_measures import ShapeMeasures, axis_ratio, measure
 from freetumor.masks.shapes import Shape, sample_shape
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +55,7 @@ def test_measures_of_an_ellipsoid_are_its_own_at_any_voxel_size(spacing):
     assert found.volume_mm3 == pytest.approx(np.pi / 6 * found.diameter_mm**3)
     assert found.elongation == pytest.approx(20 / 15, rel=0.02)
     assert found.flatness == pytest.approx(15 / 12, rel=0.02)
+    assert axis_ratio(ellipsoid((12.0, 20.0, 15.0), spacing), spacing) == pytest.approx(20 / 12, rel=0.02)
     assert found.roughness < 0.015
     assert found.roughness_3d < 0.015
 
@@ -210,6 +211,13 @@ def sampled(key: str, count: int) -> list[ShapeMeasures]:
         mask = voxelised(shape, spacing, rng.uniform(-0.5, 0.5, 3) * spacing)
         found.append(measure(mask, (spacing,) * 3, slice_axis=2))
     return found
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_shape_is_longer_and_thinner_than_real_tumors(key):
+    shapes = [sample_shape(key, 20.0, np.random.default_rng(seed)) for seed in range(300)]
+    longest = max(shape.elongation * shape.flatness for shape in shapes)
+    assert longest <= 1.001 * STATISTICS[key]["largest_axis_ratio"]
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key != "covid"])

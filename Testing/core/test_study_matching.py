@@ -52,6 +52,9 @@ def test_lesions_find_the_partner_of_their_size():
         ({"spacing": (2.5, 1.5, 1.5)}, "pixel size"),
         ({"noise_hu": 25.0}, "noise"),
         ({"organ_hu": -600.0}, "contrast phase"),
+        ({"air_share": 0.2}, "air around the body"),
+        ({"lung_share": 0.1}, "lung in view"),
+        ({"scan_share": 0.4}, "inside the scan"),
         ({"organ": "liver"}, "no real liver lesion"),
     ],
 )
@@ -82,6 +85,22 @@ def test_a_scan_is_shown_in_one_version_and_its_real_lesion_in_the_same():
     assert shown_ct(real, result.pairs).ct == chosen[0].ct
     # Where none of its synthetic lesions is shown, the scan is shown as it was.
     assert shown_ct(real, []).ct == real.ct
+
+
+def test_of_the_versions_of_a_scan_the_one_that_is_most_like_real_lesions_is_shown():
+    real = [a_lesion(False, n, scan=0, patient=0, center=(30, 40, 60 * n)) for n in range(2)]
+    over = [a_lesion(True, 1, scan=0, patient=0, center=(30, 40, 60 * n), ct=Path("over")) for n in range(2)]
+    elsewhere = [
+        a_lesion(True, n, scan=0, patient=0, center=(30, 160, 60 * n), lung_share=share, ct=Path(name))
+        for name, share in (("far", 0.25), ("near", 0.28), ("farther", 0.38))
+        for n in range(2)
+    ]
+    result = matched([*real, *over, *elsewhere])
+    assert {pair.synthetic.ct.name for pair in result.pairs} == {"near"}
+    # Another lesion does not help where no real one is like it.
+    more = a_lesion(True, 3, scan=0, patient=0, center=(90, 160, 0), diameter_mm=60.0, ct=Path("far"))
+    result = matched([*real, *over, *elsewhere, more])
+    assert {pair.synthetic.ct.name for pair in result.pairs} == {"near"}
 
 
 def test_a_real_lesion_under_a_synthetic_one_is_not_shown():

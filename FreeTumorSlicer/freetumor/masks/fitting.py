@@ -2,7 +2,8 @@
 
 The shape is an implicit function: voxels are ordered by it and the first n are taken, n being the asked
 volume in voxels. A lesion that the organ's border cuts grows on its free side by a few per cent instead
-of ending up smaller than asked; one that would have to grow further does not fit.
+of ending up smaller than asked; one that would have to grow further does not fit, nor does one that the
+border makes longer and thinner than any real tumor.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from freetumor.masks.raster import Raster
+from freetumor.masks.shape_measures import axis_ratio
 from freetumor.masks.shapes import MAX_STRETCH, Shape
 from freetumor.masks.tumor_mask import TumorMask, sphere_diameter, sphere_volume
 from freetumor.volume import Box, Geometry
@@ -21,6 +23,7 @@ from freetumor.volume import Box, Geometry
 SIZE_TOLERANCE = 0.10  # of the diameter
 MINIMUM_OF_SHAPE = 0.82  # of the shape's volume must find room as it is, or it would take the organ's form
 MINIMUM_ANCHORED = 0.4  # share of an exophytic tumor that must lie in its organ
+_RESOLVED = 150  # voxels; fewer show their voxels, not their shape
 _HALVINGS = 8  # of the interval in which the largest size that fits is looked for
 
 # box -> bool array (k, j, i): where tumor may be
@@ -113,6 +116,9 @@ def _inside(
     around = _component_nearest(value <= stretch, value)
     inside = _first(wanted, around, value)
     if inside is None or _touches_end(inside, box, room.geometry):
+        return None
+    most = raster.shape.largest_axis_ratio
+    if wanted >= _RESOLVED and axis_ratio(inside, room.geometry.spacing) > most:
         return None
     if room.anchor is not None and room.anchor(box)[inside].mean() < MINIMUM_ANCHORED:
         return None

@@ -68,6 +68,13 @@ def measure(mask: np.ndarray, spacing: Sequence[float], *, slice_axis: int = 0) 
     )
 
 
+def axis_ratio(mask: np.ndarray, spacing: Sequence[float]) -> float:
+    """Major / minor axis of the ellipsoid of the same second moments; arguments as in :func:`measure`."""
+    points = np.argwhere(mask) * np.asarray(spacing, dtype=np.float64)
+    minor, _, major = np.linalg.eigvalsh(_moments(points - points.mean(axis=0), spacing))
+    return float(np.sqrt(major / minor))
+
+
 def _outline_roughness(index: np.ndarray, spacing: np.ndarray, axis: int) -> float:
     """Area-weighted mean of the roughness of the slices; `index`: voxels (n, 3)."""
     order = np.argsort(index[:, axis], kind="stable")
@@ -85,11 +92,16 @@ def _against_ellipsoid(index: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarr
     """
     points = index * spacing
     points -= points.mean(axis=0)
-    # A voxel is a box, not a point: its own second moment keeps flat or coarse masks from looking thinner.
-    moments = points.T @ points / len(points) + np.diag(spacing**2 / 12.0)
+    moments = _moments(points, spacing)
     size = len(points) * np.prod(spacing)
     dimensions = len(spacing)
     unit_ball = np.pi if dimensions == 2 else 4.0 * np.pi / 3.0
     bound = (size / unit_ball / np.sqrt(np.linalg.det(moments))) ** (2.0 / dimensions)
     distance = np.einsum("na,ab,nb->n", points, np.linalg.inv(moments), points)
     return moments, float(np.mean(distance > bound))
+
+
+def _moments(points: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """Second moments in mm^2 of voxels around their centroid, mm (n, d)."""
+    # A voxel is a box, not a point: its own second moment keeps flat or coarse masks from looking thinner.
+    return points.T @ points / len(points) + np.diag(np.square(spacing) / 12.0)

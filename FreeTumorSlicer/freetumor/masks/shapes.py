@@ -48,6 +48,7 @@ class Shape:
         bounds: (2, 3), least and greatest RAS mm that hold all values up to :data:`MAX_STRETCH`.
         elongation, flatness, roughness: what the shape was made to have, see
             :class:`freetumor.masks.shape_measures.ShapeMeasures`.
+        largest_axis_ratio: major / minor axis that it may get where an organ's border cuts it.
     """
 
     diameter: float
@@ -60,6 +61,7 @@ class Shape:
     elongation: float
     flatness: float
     roughness: float
+    largest_axis_ratio: float
 
     def value(self, points_mm: np.ndarray) -> np.ndarray:
         """Normalised radius, float32 (...), of points (..., 3) in RAS mm relative to the tumor's centre.
@@ -166,11 +168,18 @@ def sample_shape(
     steeper = _STEEPER * max(0.0, rough / _OUTLINE_OF_BODY - _STEEPER_FROM)
     field = radius_field.random_field(normals, entry["slope"] + steeper)
     frame = random_axes if rotation is None else np.asarray(rotation, dtype=np.float64)
-    return _assembled(diameter, axes, frame, field, rough, share)
+    most = max(entry["largest_axis_ratio"], long_ * flat)
+    return _assembled(diameter, axes, frame, field, rough, share, most)
 
 
 def _assembled(
-    diameter: float, axes: np.ndarray, frame: np.ndarray, field: np.ndarray, roughness: float, share: float
+    diameter: float,
+    axes: np.ndarray,
+    frame: np.ndarray,
+    field: np.ndarray,
+    roughness: float,
+    share: float,
+    largest_axis_ratio: float,
 ) -> Shape:
     """The shape with the wanted size, axis ratios and roughness, up to `share` of it by bending."""
     body = roughness / _OUTLINE_OF_BODY
@@ -198,6 +207,7 @@ def _assembled(
         elongation=float(axes[0]),
         flatness=float(1.0 / axes[2]),
         roughness=roughness,
+        largest_axis_ratio=largest_axis_ratio,
     )
 
 
@@ -221,11 +231,10 @@ def _draw(entry: dict, diameter: float, rng: np.random.Generator) -> tuple[float
     bins = entry["roughness"]
     values = [float(np.interp(chance[2], percent, size["quantiles"])) for size in bins]
     rough = np.interp(np.log(diameter), np.log([size["diameter_mm"] for size in bins]), values)
-    return (
-        float(np.interp(chance[0], percent, entry["elongation"])),
-        float(np.interp(chance[1], percent, entry["flatness"])),
-        min(float(rough), _ROUGHEST),
-    )
+    long_ = float(np.interp(chance[0], percent, entry["elongation"]))
+    flat = float(np.interp(chance[1], percent, entry["flatness"]))
+    # The longest are not the flattest, too: sheets and threads are no tumors.
+    return long_, min(flat, entry["largest_axis_ratio"] / long_), min(float(rough), _ROUGHEST)
 
 
 def _random_rotation(rng: np.random.Generator) -> np.ndarray:

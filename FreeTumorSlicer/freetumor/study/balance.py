@@ -12,7 +12,8 @@ from math import sqrt
 
 import numpy as np
 
-from freetumor.study.matching import COVARIATES, Covariate, Pair
+from freetumor.study.covariates import COVARIATES, Covariate
+from freetumor.study.matching import Pair
 
 # A program that knew the covariate alone would be right more often than the margin of the study allows.
 WORST = 0.1

@@ -229,7 +229,8 @@ def _imbalance(table: Sequence[Row], design: Design) -> list[str]:
         raise BadInput(
             "real and synthetic cases that differ in nothing but the tumor",
             "; ".join(words),
-            "Make synthetic lesions in the same scans or collections, or say --accept-imbalance.",
+            "Make synthetic lesions in the same scans or collections, several sets of each with other seeds, "
+            "or say --accept-imbalance.",
             kind="imbalance",
         )
     return [f"real and synthetic cases differ in {word}" for word in words]

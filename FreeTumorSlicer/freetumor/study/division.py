@@ -89,6 +89,7 @@ def _too_few(count: int, aside: int, unmatched: Sequence[dict]) -> BadInput:
         f"more than {aside} pairs of a real and a synthetic lesion that are alike (so many are for training "
         "and forced choice)",
         f"{count}. Most often: {said or 'no lesion was found'}",
-        "Make synthetic lesions of the sizes of the real ones, in the same scans or collections.",
+        "Make synthetic lesions of the sizes of the real ones, in the same scans or collections, and several "
+        "sets of them with other seeds: the one whose places are most like the real ones is shown.",
         kind="too_few",
     )

@@ -19,6 +19,7 @@ from freetumor.organs.labels import as_integers
 from freetumor.segmentation.lesions import Part, parts_of
 from freetumor.study.given import Given
 from freetumor.study.measuring import SMALLEST_MM, Place, measured, places
+from freetumor.study.picture import Scenery
 from freetumor.study.scans import Signature, number_patients, number_scans
 from freetumor.training.preparation import labels_on_ct
 from freetumor.training.sources import Case
@@ -39,6 +40,7 @@ class Lesion:
             right).
         extent_mm: from there to its farthest voxel.
         spacing: mm, same order. noise_hu, organ_hu: around the lesion, outside of any.
+        air_share, lung_share, scan_share: of its picture, see :class:`freetumor.study.picture.Scenery`.
         others: lesions beside it in the picture.
     """
 
@@ -55,6 +57,9 @@ class Lesion:
     spacing: tuple[float, float, float]
     noise_hu: float
     organ_hu: float
+    air_share: float
+    lung_share: float
+    scan_share: float
     scan: int = -1
     patient: int = -1
     others: int = 0
@@ -128,6 +133,7 @@ def _read(given: Given, organs: Sequence[Organ], synthetic: bool, left_out: list
     labels = labels_on_ct(case, ct)
     mask = _instances(case, ct)
     failed = _failed(case)
+    scenery = Scenery(ct)
     lesions, spots = [], []
     for number, (row, part) in enumerate(_parts(case, labels, mask, organs), start=1):
         lesion = Lesion(
@@ -137,7 +143,7 @@ def _read(given: Given, organs: Sequence[Organ], synthetic: bool, left_out: list
             ct=case.ct,
             patient_name=case.patient,
             source=given.source,
-            **measured(ct, labels, row, part),
+            **measured(ct, labels, row, part, scenery),
         )
         if synthetic:
             spots.append(Spot(-1, case.ct, lesion.center))

@@ -10,6 +10,7 @@ from freetumor.evaluation.lesions import size_class_of
 from freetumor.masks import sphere_diameter
 from freetumor.organs.coarse_grid import patient_axes
 from freetumor.segmentation.lesions import Part, lesion_rows, parts_of
+from freetumor.study.picture import Scenery
 from freetumor.synthesis.noise import noise_sigma
 from freetumor.volume import Box, Volume
 
@@ -24,22 +25,28 @@ _ENOUGH = 200  # voxels
 Place = tuple[int, int, int]
 
 
-def measured(ct: Volume, labels: np.ndarray, row: Organ, part: Part) -> dict:
-    """Fields of :class:`freetumor.study.lesions.Lesion`; `labels`: ids of the group on the grid of `ct`."""
+def measured(ct: Volume, labels: np.ndarray, row: Organ, part: Part, scenery: Scenery) -> dict:
+    """Fields of :class:`freetumor.study.lesions.Lesion`.
+
+    Args:
+        labels: ids of the group on the grid of `ct`. scenery: of `ct`.
+    """
     spacing = ct.geometry.spacing
     index = np.argwhere(part.inside)
     center = _middle(index, spacing)
     extent = np.sqrt((((index - center) * spacing) ** 2).sum(axis=1).max())
     diameter = sphere_diameter(len(index) * ct.geometry.voxel_volume)
     noise, organ_hu = _surroundings(ct, labels, row, part.box)
+    place = _in_patient_axes(ct, center + np.array(part.box.start))
     return {
-        "center": _in_patient_axes(ct, center + np.array(part.box.start)),
+        "center": place,
         "diameter_mm": round(float(diameter), 2),
         "size_class": size_class_of(row, diameter),
         "extent_mm": round(float(extent), 2),
         "spacing": patient_axes(ct.array, ct.geometry)[1],
         "noise_hu": noise,
         "organ_hu": organ_hu,
+        **scenery.around(place, float(extent)),
     }
 
 

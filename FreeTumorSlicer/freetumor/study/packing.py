@@ -15,12 +15,10 @@ import numpy as np
 
 from freetumor.organs.coarse_grid import patient_axes
 from freetumor.study.lesions import Lesion, Progress
+from freetumor.study.picture import reach
 from freetumor.study.record import CASES
 from freetumor.volume import Box, Geometry, Volume, read_volume, write_volume
 
-# To each side of the lesion, along (superior, anterior, right): enough to scroll and to know where one is.
-CONTEXT_MM = (80.0, 120.0, 120.0)
-_BESIDE_MM = 40.0  # of a very large lesion
 _HU = (-1024, 3071)
 _CUE_STEP_MM, _CUE_APART_MM = 5.0, 3.0
 # (name, window, level) by label group: the same for all cases of an organ.
@@ -47,11 +45,8 @@ def crop(lesion: Lesion) -> tuple[Volume, tuple[float, float, float]]:
     """
     ct = read_volume(lesion.ct)
     view, spacing = patient_axes(ct.array, ct.geometry)
-    reach = [
-        round(max(context, lesion.extent_mm + _BESIDE_MM) / step)
-        for context, step in zip(CONTEXT_MM, spacing, strict=True)
-    ]
-    box = Box(lesion.center, tuple(c + 1 for c in lesion.center)).grown(reach, view.shape)
+    sides = reach(lesion.extent_mm, spacing)
+    box = Box(lesion.center, tuple(c + 1 for c in lesion.center)).grown(sides, view.shape)
     hu = view[box.slices] * np.float64(ct.storage.slope) + ct.storage.intercept
     array = np.ascontiguousarray(np.clip(np.rint(hu), *_HU).astype(np.int16))
     geometry = neutral(array.shape, spacing)

@@ -35,6 +35,7 @@ _ABANDONED_S = 24 * 3600.0  # no case takes that long to prepare
 _CODE = (
     "training/cache.py",
     "training/preparation.py",
+    "training/contours.py",
     "volume/working_grid.py",
     "organs/labels.py",
     "organs/lung.py",
@@ -139,7 +140,7 @@ def prepared(
 
 
 def _settings(case: Case, spacing: Sequence[float]) -> dict:
-    files = {"ct": case.ct, "labels": case.labels, "tumor_mask": case.tumor_mask}
+    files = {"ct": case.ct, "labels": case.labels, "tumor_mask": case.tumor_mask, "contours": case.contours}
     if isinstance(case.organ_labels, Path):
         files["organ_labels"] = case.organ_labels
     return {

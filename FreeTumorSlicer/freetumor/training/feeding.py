@@ -11,6 +11,7 @@ from freetumor.errors import BadInput
 from freetumor.training.augment import Augment
 from freetumor.training.cache import Prepared, prepared
 from freetumor.training.configuration import Config
+from freetumor.training.contours import read_contours
 from freetumor.training.fingerprints import fingerprints
 from freetumor.training.patch_settings import NO_ENGINE, PatchSettings
 from freetumor.training.patches import PatchSet
@@ -172,7 +173,12 @@ def facts(config: Config, cases: Sequence[Case]) -> dict:
     data = [
         {"name": _named(some), "cases": len(some), "licence": licence} for licence, some in licences.items()
     ]
-    return {"training_data": data, "licence": config.licence or "; ".join(sorted(licences)) or "not stated"}
+    made_here = [c.name for c in cases if c.contours and not read_contours(c.contours)[c.name].expert]
+    return {
+        "training_data": data,
+        "licence": config.licence or "; ".join(sorted(licences)) or "not stated",
+        "non_expert_contours": made_here,
+    }
 
 
 def _pairs(

@@ -13,6 +13,7 @@ from freetumor.errors import BadInput
 from freetumor.masks import sphere_diameter
 from freetumor.organs import CONVENTIONS, label_organ
 from freetumor.organs.labels import as_integers
+from freetumor.training.contours import draw_contours, read_contours
 from freetumor.training.sources import AUTOMATIC, Case
 from freetumor.volume import Box, Volume, WorkingGrid, check_ct, check_same_grid, on_grid, read_volume
 
@@ -106,6 +107,8 @@ def labels_on_ct(case: Case, ct: Volume) -> np.ndarray:
         for value in held:
             out[source == value] = translation[value]
     _add_organs(case, ct, out)
+    if case.contours is not None:
+        draw_contours(read_contours(case.contours)[case.name], ct.geometry, out)
     return out
 
 

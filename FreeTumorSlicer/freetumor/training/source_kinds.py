@@ -142,7 +142,7 @@ def _listed_case(entry: object, root: Path, source: Source) -> Case:
     if unknown:
         raise _bad(source, f"fields of {', '.join(Case.__dataclass_fields__)}", ", ".join(unknown))
     given = dict(entry)
-    for key in ("ct", "labels", "tumor_mask", "organ_labels"):
+    for key in ("ct", "labels", "tumor_mask", "organ_labels", "contours"):
         if given.get(key) is not None and given[key] != AUTOMATIC:
             given[key] = root / given[key]
     given["organs"] = tuple(entry["organs"]) if "organs" in entry else None

@@ -38,6 +38,7 @@ class Case:
         organ_convention: of the second label map.
         tumor_mask: synthetic tumors of a case folder, which `labels` holds as lesions.
         origin: fingerprint of the CT that synthetic tumors were put into.
+        contours: file with contours of lesions, which go over the labels.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Case:
     organ_convention: str = "freetumor"
     tumor_mask: Path | None = None
     origin: str | None = None
+    contours: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Source:
         organs, lesions_known, licence, split: of all its cases, in place of what the data say.
         organ_labels: folder with label maps NAME.nii.gz of organs that the labels leave out, or "automatic".
         organ_convention: of these, "freetumor" or "totalsegmentator".
+        contours: contours of lesions for some of its cases, which go over their labels: the name of those
+            that come with FreeTumor (``crlm1006``), or a file; see :mod:`freetumor.training.contours`.
         licences: only cases with one of these licences. names: only these. leave_out: all but these.
     """
 
@@ -83,6 +87,7 @@ class Source:
     split: str | None = None
     organ_labels: Path | str | None = None
     organ_convention: str = "freetumor"
+    contours: Path | str | None = None
     licences: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
     leave_out: tuple[str, ...] = ()
@@ -160,6 +165,7 @@ def read_cases(source: Mapping, root: str | Path | None = None) -> list[Case]:
         BadInput: kind "bad_source": a key or a value is wrong, the data are not of that kind, or a label has
             no translation; "not_found": a file that they name is missing; "no_cases": nothing is left.
     """
+    from freetumor.training.contours import with_contours
     from freetumor.training.source_kinds import KINDS
 
     checked = _checked(source, Path(root) if root else Path(), KINDS)
@@ -167,6 +173,8 @@ def read_cases(source: Mapping, root: str | Path | None = None) -> list[Case]:
     unknown = sorted({*(checked.names or ()), *checked.leave_out} - {case.name for case in cases})
     if unknown:
         raise _bad(f"names of cases of {checked.path}", f"{_listed(unknown)}, which it does not have")
+    if checked.contours is not None:
+        cases = with_contours(cases, checked.contours)
     kept = [
         case
         for case in cases
@@ -188,6 +196,8 @@ def read_cases(source: Mapping, root: str | Path | None = None) -> list[Case]:
 
 
 def _checked(source: Mapping, root: Path, kinds: Mapping[str, Reader]) -> Source:
+    from freetumor.training.contours import contours_file
+
     known = [f.name for f in fields(Source)]
     for key in source:
         if key not in known:
@@ -223,6 +233,8 @@ def _checked(source: Mapping, root: Path, kinds: Mapping[str, Reader]) -> Source
     made["path"] = root / Path(made["path"]).expanduser()
     if made.get("organ_labels") not in (None, AUTOMATIC):
         made["organ_labels"] = root / Path(made["organ_labels"]).expanduser()
+    if made.get("contours") is not None:
+        made["contours"] = contours_file(made["contours"], root)
     return replace(Source(made["kind"], made["path"]), **made)
 
 
@@ -230,7 +242,7 @@ def _check_files(cases: list[Case], source: Source) -> None:
     missing = [
         path
         for case in cases
-        for path in (case.ct, case.labels, case.organ_labels, case.tumor_mask)
+        for path in (case.ct, case.labels, case.organ_labels, case.tumor_mask, case.contours)
         if isinstance(path, Path) and not path.exists()
     ]
     if missing:

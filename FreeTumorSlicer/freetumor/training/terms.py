@@ -22,6 +22,11 @@ def terms_of(config: Config, facts: Mapping, built_on: Iterable[Model]) -> dict:
     reasons += [f"the research weights {model.name}" for model in built_on if model.use == RESEARCH]
     if not reasons and use_of({"use": FREE, "licence": config.licence}) == RESEARCH:
         reasons = [f"the licence '{config.licence}' of the configuration"]
+    limits, drawn = list(config.limits), facts.get("non_expert_contours", ())
+    if drawn:
+        limits.append(
+            f"Tumors of {', '.join(drawn)} were contoured by non-experts, with contours of FreeTumor."
+        )
     if not reasons:
-        return {"use": FREE, "limits": list(config.limits)}
-    return {"use": RESEARCH, "limits": [*config.limits, f"Research only, by {'; '.join(reasons)}."]}
+        return {"use": FREE, "limits": limits}
+    return {"use": RESEARCH, "limits": [*limits, f"Research only, by {'; '.join(reasons)}."]}
