@@ -1,4 +1,4 @@
-"""Contours of lesions, drawn on CTs that are published without them: small JSON files of polygons.
+"""Contours of lesions, drawn on CTs that came without them: small JSON files of polygons.
 
 A file says who made them, how, and for which cases; its polygons are in patient coordinates, so that they
 fit the CT in any format, order of voxels or crop. What may or may not be a lesion is contoured too, to be
