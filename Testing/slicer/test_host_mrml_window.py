@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 import qt
 import slicer
 from freetumor import cli
+from PySide6 import QtCore
 from slicerhost import desktop, driving, failures, mainwindow, navigation
 
 
@@ -137,3 +142,19 @@ def test_the_command_says_what_to_do_where_the_window_is_not_installed(monkeypat
     monkeypatch.setitem(command.PACKAGES, "no_such_package", "slicer-core")
     with pytest.raises(BadInput, match=r"pip install -e '\.\[desktop\]'"):
         command.load_host()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_terminal_or_a_kill_ends_the_window(number):
+    before = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
+    loop = QtCore.QEventLoop()
+    QtCore.QTimer.singleShot(20_000, lambda: loop.exit(1))
+    sender = threading.Timer(0.3, os.kill, (os.getpid(), number))
+    try:
+        desktop.quitOnSignals(loop)
+        sender.start()
+        assert loop.exec() == 0
+    finally:
+        sender.join()
+        for which, handler in before.items():
+            signal.signal(which, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -41,7 +42,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.ct:
         slicer.app.processEvents()
         window.open(options.ct)
+    quitOnSignals(slicer.app)
     return slicer.app.exec()
+
+
+def quitOnSignals(loop) -> None:
+    """Ctrl-C in the terminal, or a plain kill, ends `loop` (a QObject with ``quit()``)."""
+    from PySide6 import QtCore
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.quit())
+    # Python hears signals between its own instructions only, and an idle loop of Qt has none.
+    timer = QtCore.QTimer(loop)
+    timer.timeout.connect(lambda: None)
+    timer.start(200)
 
 
 def screenshot(argv: Sequence[str] | None = None) -> int:
