@@ -44,7 +44,7 @@ def label_organs(
         str | None,
         typer.Option(
             help="thresholds (lungs), totalsegmentator (recommended for the abdomen: pip install "
-            "TotalSegmentator) or learned (a model); the first that can.",
+            "TotalSegmentator) or learned (a model; one for liver, kidney comes along); the first that can.",
             metavar="NAME",
         ),
     ] = None,

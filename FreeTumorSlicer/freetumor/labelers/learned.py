@@ -56,15 +56,18 @@ def _model(organs: Sequence[Organ], options: Options) -> Model:
         model = find_model(options.model)
         check_organs(model, organs)
         return check_consent(model)
-    segmenters = list_models("segmenter")
-    fitting = [model for model in segmenters if {row.name for row in organs} <= organ_classes(model)]
+    wanted = [row.name for row in organs]
+    labelled = {model: organ_classes(model) for model in list_models("segmenter")}
+    fitting = [model for model, names in labelled.items() if names.issuperset(wanted)]
     if fitting:
         return check_consent(preferred(fitting))
-    others = ", ".join(model.name for model in segmenters)
+    some = [name for name in wanted if any(name in names for names in labelled.values())]
+    least = f"Ask for less (--organs {','.join(some)}), or bring one in" if some else "It is brought in"
+    others = [f"{model.name} ({', '.join(sorted(names))})" for model, names in labelled.items() if names]
     raise BadInput(
-        f"a model that labels {', '.join(row.name for row in organs)}",
-        f"only {others}" if others else "none installed",
-        "A model is brought in with 'freetumor models import FOLDER', or trained with the recipe "
+        f"a model that labels {', '.join(wanted)}",
+        f"only {', '.join(others)}" if others else "none installed",
+        f"{least} with 'freetumor models import FOLDER', or train it with the recipe "
         "abdomen-organs-laptop.toml.",
         kind="no_model",
     )
