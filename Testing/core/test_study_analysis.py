@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 from freetumor.errors import BadInput
-from freetumor.study import read_key, read_study
+from freetumor.study import plots, read_key, read_study
 from freetumor.study.analysis import analyze, measure
 from freetumor.study.answers import read_answers
 from freetumor.study.cautions import warnings
@@ -67,6 +67,18 @@ def numbers(folder, **options):
     reads = join(study, read_key(default_key_path(folder), study), read_answers(folder))
     result = measure(study, reads, **({"seed": 0, "margin": 0.1, "samples": 200} | options))
     return result | {"warnings": warnings(result, 0)}
+
+
+def test_few_repeats_are_marked_and_no_legend_lies_on_boxes(study, report):
+    _, result = report
+    reads = join(read_study(study), read_key(default_key_path(study)), read_answers(study))
+    cells = [text.get_text() for text in plots.kappas(result, reads, plots.LIGHT).axes[0].texts]
+    assert all("n = 4" in cell for cell in cells[0:11:5])
+    assert "n =" not in cells[1]
+    figure = plots.times(result, reads, plots.LIGHT)
+    figure.canvas.draw()
+    (axis,) = figure.axes
+    assert axis.get_legend().get_window_extent().y0 >= axis.get_window_extent().y1
 
 
 def test_rates_are_counted_from_first_reads_of_the_main_block(study, report):

@@ -189,6 +189,7 @@ def test_the_command_makes_a_study_and_says_what_was_not_shown(pool, tmp_path):
     )  # fmt: skip
     assert said.code == 0, said
     assert said.json["blocks"] == {"training": 0, "main": 4, "pairs": 0}
+    assert any("lung: only 2 pairs" in warning for warning in said.json["warnings"])
     assert any("more than the cases asked for" in entry["why"] for entry in said.json["unmatched"])
     made = read_study(out)
     assert made.time_limit_s == 60
@@ -200,6 +201,7 @@ def test_the_command_makes_a_study_and_says_what_was_not_shown(pool, tmp_path):
     ("options", "kind"),
     [
         (("--pairs", "9"), "too_few"),
+        (("--cases", "2"), "usage"),
         (("--repeats", "0.9"), "usage"),
         (("--organs", "lung,spleen"), "usage"),
         (("--key", "study/inside.json"), "usage"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from freetumor.errors import BadInput
+from freetumor.study.advice import few_pairs, most_often
 from freetumor.study.balance import balance, balanced
 from freetumor.study.division import divided
 from freetumor.study.lesions import Found, Spot
@@ -62,6 +63,7 @@ def test_what_tells_lesions_apart_keeps_them_from_matching_and_is_said(facts, wo
     result = matched([a_lesion(False, 0), a_lesion(True, 0, **facts)])
     assert not result.pairs
     assert word in reason(result, "synthetic 0")
+    assert "helps" in most_often(result.unmatched)
 
 
 def test_a_partner_in_the_same_scan_is_preferred():
@@ -156,6 +158,37 @@ def test_too_few_lesions_say_why():
     with pytest.raises(BadInput, match="diameter") as error:
         divided(found, cases=None, training=0, pairs=0, per_patient=2, rng=chance())
     assert error.value.kind == "too_few"
+    assert "--count" in error.value.hint
+
+
+def test_one_pair_is_no_study():
+    with pytest.raises(BadInput, match="at least 2 pairs") as error:
+        divided(Found(pool(1)), cases=None, training=0, pairs=0, per_patient=2, rng=chance())
+    assert error.value.kind == "too_few"
+    assert (
+        len(divided(Found(pool(2)), cases=None, training=0, pairs=0, per_patient=2, rng=chance()).pairs) == 2
+    )
+
+
+def test_the_reason_that_most_lesions_have_is_told_first_and_with_what_helps():
+    cut = {"what": "a lesion", "why": "cut by the end of the scan"}
+    versions = [
+        {"what": "a lesion", "why": f"its scan is shown as in /made/{n}: one version of a scan"}
+        for n in range(3)
+    ]
+    first, second = most_often([cut, *versions]).split("; its"), most_often([cut]).split("; helps: ")
+    assert "(3; helps: several tumors in each set)" in first[0]
+    assert "/made/" not in first[0]
+    assert second == ["cut by the end of the scan (1", "scans that hold the whole lesion)"]
+
+
+def test_organs_of_too_few_pairs_for_a_balance_are_named_with_their_number():
+    found = Found(pool(10) + pool(3, organ="liver", organ_hu=100.0))
+    main = divided(found, cases=None, training=0, pairs=0, per_patient=2, rng=chance()).blocks["main"]
+    liver, kidney = few_pairs(main, ("lung", "liver", "kidney"))
+    assert liver.startswith("liver: only 3 pairs")
+    assert kidney.startswith("kidney: no pair")
+    assert "--count" in liver
 
 
 def test_blocks_share_no_lesion_and_hold_both_classes_and_organs_alike():

@@ -56,8 +56,8 @@ def new(
     real: Annotated[
         list[str],
         typer.Option(
-            help="Real lesions: a folder of cases, a data set with dataset.json, a JSON list, a TOML file "
-            "with [[sources]]; may be repeated; ORGAN=PATH says whose lesions they are.",
+            help="Real lesions: a folder of cases, a data set with dataset.json or manifest.json, a JSON "
+            "list, a TOML file with [[sources]]; may be repeated; ORGAN=PATH says whose lesions they are.",
             metavar="CASES",
         ),
     ],
@@ -70,7 +70,9 @@ def new(
     out: Annotated[Path, typer.Option(help="Study folder to write; must not exist.", metavar="STUDY")],
     seed: Annotated[int, typer.Option(help="Same seed and lesions, same study.")] = 0,
     key: Key = None,
-    cases: Annotated[int | None, typer.Option(help="Main cases, both classes together, at most.")] = None,
+    cases: Annotated[
+        int | None, typer.Option(help="Main cases, both classes together, at most; 4 or more.")
+    ] = None,
     training: Annotated[int, typer.Option(help="Training cases, which do not count.")] = 4,
     repeats: Annotated[float, typer.Option(help="Share of the cases that each reader sees twice.")] = 0.12,
     pairs: Annotated[int, typer.Option(help="Pairs for a forced choice at the end.")] = 0,

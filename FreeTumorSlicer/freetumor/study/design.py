@@ -16,13 +16,14 @@ from freetumor.anatomy import ORGANS, organ
 from freetumor.errors import BadInput
 from freetumor.files import appearing, check_free, os_errors
 from freetumor.study import record
+from freetumor.study.advice import MORE, few_pairs
 from freetumor.study.balance import Row, balance
 from freetumor.study.division import divided
 from freetumor.study.given import given_cases
 from freetumor.study.key import default_key_path
-from freetumor.study.lesions import Found, Lesion, Progress, find
+from freetumor.study.lesions import Found, Progress, find
 from freetumor.study.packing import PRESETS, cue_radius, same_times, write_cases
-from freetumor.study.presentations import draw_orders, neutral_cases
+from freetumor.study.presentations import Cases, draw_orders, neutral_cases
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Design:
             "at least one organ, each once": self.organs and len(set(self.organs)) == len(self.organs),
             "1 to 999 readers": 1 <= self.readers <= 999,
             "a seed of 0 or more": self.seed >= 0,
-            "at least 2 cases": self.cases is None or self.cases >= 2,
+            "at least 4 cases": self.cases is None or self.cases >= 4,
             "0 or more training cases": self.training >= 0,
             "0 or more pairs": self.pairs >= 0,
             "a share of repeats from 0 to 0.5": 0 <= self.repeats <= 0.5,
@@ -122,7 +123,7 @@ def new_study(
         today: date of the study; today's if None.
 
     Raises:
-        BadInput: kind "too_few": not enough lesions can be matched; "imbalance": real and synthetic cases
+        BadInput: kind "too_few": fewer than 2 pairs can be matched; "imbalance": real and synthetic cases
             differ in something else than the tumor; "exists", "usage"; see also :func:`find`.
         OutputError: the disk is full. Nothing is left behind.
     """
@@ -145,13 +146,14 @@ def new_study(
         rng=rng,
     )
     table = balance(division.blocks[record.MAIN])
-    warnings = _imbalance(table, design)
+    warnings = few_pairs(division.blocks[record.MAIN], design.organs) + _imbalance(table, design)
     cases = neutral_cases(division, design.training, rng)
     orders = draw_orders(cases, design.readers, design.repeats, rng)
     if found.unusable:
         warnings.append(f"cases that cannot be used (the key says why): {', '.join(found.unusable)}")
     if orders.in_a_row:
-        warnings.append(f"a patient follows on itself {orders.in_a_row} times: there are too few patients")
+        often = "once" if orders.in_a_row == 1 else f"{orders.in_a_row} times"
+        warnings.append(f"a patient follows on itself {often}: there are too few patients")
     date = today or datetime.now(UTC).date().isoformat()
     identity = rng.bytes(8).hex()
     secret = _json_bytes(
@@ -166,7 +168,10 @@ def new_study(
     )
     with appearing(out) as partial:
         places = write_cases(
-            partial, cases.lesions, lambda message, share: progress(message, 0.5 + 0.5 * share)
+            partial,
+            cases.lesions,
+            cases.extents,
+            lambda message, share: progress(message, 0.5 + 0.5 * share),
         )
         (partial / record.ANSWERS).mkdir()
         described = {
@@ -178,7 +183,7 @@ def new_study(
             "organs": sorted(design.organs),
             "scale": list(record.SCALE),
             "readers": sorted(orders.blocks),
-            "cases": {case: _described(case, cases.lesions[case], places[case]) for case in places},
+            "cases": {case: _described(case, cases, places[case]) for case in places},
             "orders": orders.blocks,
             "time_limit_s": design.time_limit,
             "key_sha256": hashlib.sha256(secret).hexdigest(),
@@ -229,20 +234,20 @@ def _imbalance(table: Sequence[Row], design: Design) -> list[str]:
         raise BadInput(
             "real and synthetic cases that differ in nothing but the tumor",
             "; ".join(words),
-            "Make synthetic lesions in the same scans or collections, several sets of each with other seeds, "
-            "or say --accept-imbalance.",
+            f"{MORE} Or say --accept-imbalance.",
             kind="imbalance",
         )
     return [f"real and synthetic cases differ in {word}" for word in words]
 
 
-def _described(case: str, lesion: Lesion, place: tuple[float, float, float]) -> dict:
+def _described(case: str, cases: Cases, place: tuple[float, float, float]) -> dict:
+    name = cases.lesions[case].organ
     return {
-        "organ": lesion.organ,
+        "organ": name,
         "file": f"{record.CASES}/{case}.nii.gz",
         "center_ras_mm": list(place),
-        "radius_mm": cue_radius(lesion),
-        "presets": [list(preset) for preset in PRESETS[ORGANS[lesion.organ].group]],
+        "radius_mm": cue_radius(cases.extents[case]),
+        "presets": [list(preset) for preset in PRESETS[ORGANS[name].group]],
     }
 
 

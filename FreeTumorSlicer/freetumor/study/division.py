@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from freetumor.errors import BadInput
+from freetumor.study.advice import LEAST_PAIRS, MORE, most_often
 from freetumor.study.balance import balanced
 from freetumor.study.lesions import Found, spoken
 from freetumor.study.matching import Pair, match
@@ -43,7 +43,8 @@ def divided(
         cases: of the main block, at most. training: cases. pairs: of the forced choice.
 
     Raises:
-        BadInput: kind "too_few": nothing is left for the main block; says what kept lesions from matching.
+        BadInput: kind "too_few": fewer than 2 pairs are left for the main block; says what kept lesions
+            from matching.
     """
     matched = match(found, per_patient, rng)
     kept, dropped = balanced(matched.pairs)
@@ -53,7 +54,7 @@ def divided(
     kept = _organs_in_turn(kept, rng)
     aside = {PAIRS: pairs, TRAINING: -(-training // 2)}
     most = len(kept) - sum(aside.values())
-    if most < 1:
+    if most < LEAST_PAIRS:
         raise _too_few(len(kept), sum(aside.values()), unmatched)
     counts = {MAIN: most if cases is None else min(most, cases // 2), **aside}
     blocks, start = {}, 0
@@ -83,13 +84,12 @@ def _organs_in_turn(pairs: Sequence[Pair], rng: np.random.Generator) -> list[Pai
 
 
 def _too_few(count: int, aside: int, unmatched: Sequence[dict]) -> BadInput:
-    reasons = Counter(entry["why"] for entry in unmatched).most_common(3)
-    said = "; ".join(f"{why} ({times})" for why, times in reasons)
+    wanted = f"at least {LEAST_PAIRS + aside} pairs of a real and a synthetic lesion that are alike"
+    if aside:
+        wanted += f" ({aside} of them for training and forced choice)"
     return BadInput(
-        f"more than {aside} pairs of a real and a synthetic lesion that are alike (so many are for training "
-        "and forced choice)",
-        f"{count}. Most often: {said or 'no lesion was found'}",
-        "Make synthetic lesions of the sizes of the real ones, in the same scans or collections, and several "
-        "sets of them with other seeds: the one whose places are most like the real ones is shown.",
+        wanted,
+        f"{count}. Most often: {most_often(unmatched) or 'no lesion was found'}",
+        MORE,
         kind="too_few",
     )

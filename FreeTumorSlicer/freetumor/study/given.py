@@ -13,7 +13,7 @@ from freetumor.cases.case import CT, PROVENANCE
 from freetumor.errors import BadInput
 from freetumor.training.sources import Case, read_cases
 
-_DATASET = "dataset.json"
+_DATASET, _CATALOGUE = "dataset.json", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,15 @@ def given_cases(named: str | Path, organs: Sequence[Organ], *, synthetic: bool) 
     """The cases that `named` names.
 
     Args:
-        named: a case folder or a folder of them; a folder with ``dataset.json`` (MSD, nnU-Net); a JSON list
-            of cases; a TOML file with ``[[sources]]`` as in a training's configuration. ``ORGAN=PATH`` says
-            whose lesions are labelled where the data do not.
+        named: a case folder or a folder of them; a folder with ``dataset.json`` (MSD, nnU-Net) or with
+            ``manifest.json``, a catalogue of cases; a JSON list of cases; a TOML file with ``[[sources]]`` as
+            in a training's configuration. ``ORGAN=PATH`` says whose lesions are labelled where the data do
+            not.
         organs: of the study. synthetic: what they are said to be.
 
     Raises:
-        BadInput: see :func:`freetumor.training.sources.read_cases`; kind "mixed_up" where real and synthetic
-            cases were taken for each other.
+        BadInput: see :func:`freetumor.training.sources.read_cases`; kind "no_cases" of a folder without any;
+            "mixed_up" where real and synthetic cases were taken for each other.
     """
     said, _, rest = str(named).partition("=")
     rows = [ORGANS[said]] if rest and said in ORGANS else list(organs)
@@ -70,10 +71,29 @@ def _tables(path: Path, rows: Sequence[Organ]) -> list[dict]:
     if one:
         table["names"] = [path.resolve().name]
     within = [path] if one else [p for p in path.iterdir() if (p / CT).is_file()]
+    if not within:
+        if (path / _CATALOGUE).is_file():
+            return [{"kind": "list", "path": str((path / _CATALOGUE).absolute())}]
+        raise _no_cases(path)
     if group and within and not any((p / PROVENANCE).is_file() for p in within):
         # Real scans: their label maps do not say what was looked for.
         table["organs"] = [row.name for row in rows]
     return [table]
+
+
+def _no_cases(path: Path) -> BadInput:
+    inside = sorted(p for p in path.iterdir() if p.suffix.lower() in (".json", ".toml"))
+    folders = sorted(p for p in path.iterdir() if p.is_dir())
+    inside += [
+        p for p in folders if (p / _DATASET).is_file() or (p / _CATALOGUE).is_file() or any(p.glob(f"*/{CT}"))
+    ]
+    names = ", ".join(str(p) for p in inside[:6])
+    return BadInput(
+        f"folders of cases (NAME/{CT}), {_DATASET} or {_CATALOGUE} in {path}",
+        "none",
+        f"Perhaps one of these is meant: {names}." if names else "Give the folder that holds them.",
+        kind="no_cases",
+    )
 
 
 def _in_file(path: Path) -> list[dict]:

@@ -28,13 +28,17 @@ PRESETS: Mapping[str, tuple[tuple[str, int, int], ...]] = {
 }
 
 
-def cue_radius(lesion: Lesion) -> float:
-    """Radius in mm of the cue around a lesion: it holds all of it, in coarse steps that tell little of it."""
-    return float(np.ceil((lesion.extent_mm + _CUE_APART_MM) / _CUE_STEP_MM) * _CUE_STEP_MM)
+def cue_radius(extent_mm: float) -> float:
+    """Radius in mm of the cue around what reaches `extent_mm`: it holds all of that, in coarse steps that
+    tell little of it.
+    """
+    return float(np.ceil((extent_mm + _CUE_APART_MM) / _CUE_STEP_MM) * _CUE_STEP_MM)
 
 
-def crop(lesion: Lesion) -> tuple[Volume, tuple[float, float, float]]:
+def crop(lesion: Lesion, extent_mm: float) -> tuple[Volume, tuple[float, float, float]]:
     """The CT around `lesion`, int16 HU, indexed (superior, anterior, right), and its place in it, RAS mm.
+
+    `extent_mm`: what the picture has to hold to each side, see :class:`freetumor.study.presentations.Cases`.
 
     RAS is 0 in the middle of the crop: the scanner's coordinates would tell the scan. Axes lie along the
     patient's; the few degrees by which those of a scan may be turned are dropped, as in a viewer that shows
@@ -45,7 +49,7 @@ def crop(lesion: Lesion) -> tuple[Volume, tuple[float, float, float]]:
     """
     ct = read_volume(lesion.ct)
     view, spacing = patient_axes(ct.array, ct.geometry)
-    sides = reach(lesion.extent_mm, spacing)
+    sides = reach(extent_mm, spacing)
     box = Box(lesion.center, tuple(c + 1 for c in lesion.center)).grown(sides, view.shape)
     hu = view[box.slices] * np.float64(ct.storage.slope) + ct.storage.intercept
     array = np.ascontiguousarray(np.clip(np.rint(hu), *_HU).astype(np.int16))
@@ -63,14 +67,14 @@ def neutral(shape: tuple[int, ...], spacing: tuple[float, ...]) -> Geometry:
 
 
 def write_cases(
-    folder: Path, lesions: Mapping[str, Lesion], progress: Progress
+    folder: Path, lesions: Mapping[str, Lesion], extents: Mapping[str, float], progress: Progress
 ) -> dict[str, tuple[float, float, float]]:
     """Write cases/ID.nii.gz for each id, in the order of the ids; where the lesion of each is, RAS mm."""
     (folder / CASES).mkdir()
     places = {}
     for number, case in enumerate(sorted(lesions)):
         progress(f"case {number + 1} of {len(lesions)}", number / len(lesions))
-        volume, places[case] = crop(lesions[case])
+        volume, places[case] = crop(lesions[case], extents[case])
         write_volume(volume, folder / CASES / f"{case}.nii.gz")
     return places
 

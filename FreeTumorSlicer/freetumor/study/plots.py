@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freetumor.study.agreement import cohen_pairs
+from freetumor.study.cautions import FEW_REPEATS
 from freetumor.study.multireader import MEASURES
 from freetumor.study.reads import Reads
 from freetumor.study.record import SCALE
 from freetumor.study.statistics import mean_roc, roc_points
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLES = {"sensitivity": "Sensitivity", "specificity": "Specificity", "accuracy": "Accuracy", "auc": "AUC"}
@@ -165,8 +167,7 @@ def answers(result: dict, reads: Reads, look: Look) -> Figure | None:
     )
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axis.set_ylabel("of the reads of a class")
-    # Above the bars: any of them may be the highest.
-    axis.legend(fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1.02), borderaxespad=0)
+    _legend_above(axis)
     return figure
 
 
@@ -196,7 +197,7 @@ def times(result: dict, reads: Reads, look: Look) -> Figure | None:
     turned = {"rotation": 30, "ha": "right"} if len(place) > 6 else {}
     axis.set_xticks(place, reads.readers, **turned)
     axis.set_ylabel("seconds to the answer")
-    axis.legend(fontsize=8, ncols=2)
+    _legend_above(axis)
     return figure
 
 
@@ -206,16 +207,24 @@ def kappas(result: dict, reads: Reads, look: Look) -> Figure | None:
     if count < 2:
         return None
     values = cohen_pairs(reads.main)
+    read = np.isfinite(reads.main).astype(int)
+    cases = read @ read.T
     for number, reader in enumerate(reads.readers):
-        own = result["readers"][reader]["repeats"]["kappa"]
-        values[number, number] = np.nan if own is None else own
+        own = result["readers"][reader]["repeats"]
+        values[number, number] = np.nan if own["kappa"] is None else own["kappa"]
+        cases[number, number] = own["count"]
+    few = cases < FEW_REPEATS
     size = min(max(0.52 * count + 1.4, 3.4), WIDTH - 1.5)
     figure, axis = _subplots(1, 1, (size + 0.8, size))
-    shown = axis.imshow(values, vmin=-0.2, vmax=1, cmap=look.heat)
+    shown = axis.imshow(values, vmin=-0.2, vmax=1, cmap=look.heat, alpha=np.where(few, 0.3, 1.0))
     for (row, column), value in np.ndenumerate(values):
         text = "–" if np.isnan(value) else f"{value:.2f}"
+        if few[row, column] and cases[row, column]:
+            text += f"\nn = {cases[row, column]}"
         dark = not np.isnan(value) and value > 0.55
         color = look.faint if np.isnan(value) else "#16181c" if dark else "#ffffff"
+        if few[row, column]:
+            color = look.faint
         weight = "bold" if row == column else "normal"
         axis.text(column, row, text, ha="center", va="center", fontsize=7.5, color=color, weight=weight)
     axis.set_xticks(range(count), reads.readers, rotation=40, ha="right")
@@ -226,6 +235,11 @@ def kappas(result: dict, reads: Reads, look: Look) -> Figure | None:
     bar.set_label("Cohen's kappa")
     bar.outline.set_visible(False)
     return figure
+
+
+def _legend_above(axis: Axes) -> None:
+    # Outside of the axes: any bar or box may be the highest.
+    axis.legend(fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1.02), borderaxespad=0)
 
 
 def _subplots(rows: int, columns: int, size: tuple[float, float], **options: object) -> tuple:
@@ -245,5 +259,6 @@ FIGURES = (
     ("answers", "Answers", "Readers who cannot tell give both classes the same answers.", answers),
     ("parts", "Organs and size classes", "Cases: synthetic + real. * few cases.", parts),
     ("times", "Response times", "Median, quartiles and range without outliers.", times),
-    ("kappa", "Agreement of two readers", "Binary answers; diagonal: a reader’s repeats.", kappas),
+    ("kappa", "Agreement of two readers", "Binary answers; diagonal: a reader’s repeats. Faint: "
+     f"fewer than {FEW_REPEATS} cases (n), which tell little.", kappas),
 )  # fmt: skip

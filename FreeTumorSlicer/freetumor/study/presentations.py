@@ -18,10 +18,18 @@ _ID_BYTES = 8
 
 @dataclass(frozen=True)
 class Cases:
-    """The lesions that are shown, by id, and the key of each, :class:`freetumor.study.KeyedCase`."""
+    """What is shown, by id.
+
+    Attributes:
+        lesions: those that are shown. keyed: the key of each, :class:`freetumor.study.KeyedCase`.
+        extents: mm that circle and picture hold to each side: the larger extent of a matched pair, for both.
+            With each lesion's own the radius would tell long lesions from round ones, and so the classes
+            where synthetic lesions are rounder than real ones.
+    """
 
     lesions: dict[str, Lesion]
     keyed: dict[str, dict]
+    extents: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def neutral_cases(division: Division, training: int, rng: np.random.Generator) -
     """Give each lesion a random id; of an odd number of `training` cases the last has no partner."""
     pairs = division.pairs
     members = [
-        (block, number, lesion)
+        (block, number, lesion, max(pair.real.extent_mm, pair.synthetic.extent_mm))
         for block, some in division.blocks.items()
         for number, pair in enumerate(some)
         for lesion in (pair.synthetic, shown_ct(pair.real, pairs))
@@ -54,7 +62,7 @@ def neutral_cases(division: Division, training: int, rng: np.random.Generator) -
     ids = new_ids(len(members), rng)
     found = {
         (block, number, lesion.synthetic): case
-        for case, (block, number, lesion) in zip(ids, members, strict=True)
+        for case, (block, number, lesion, _) in zip(ids, members, strict=True)
     }
     keyed = {
         case: {
@@ -67,9 +75,11 @@ def neutral_cases(division: Division, training: int, rng: np.random.Generator) -
             "match": found.get((block, number, not lesion.synthetic)),
             "role": block,
         }
-        for case, (block, number, lesion) in zip(ids, members, strict=True)
+        for case, (block, number, lesion, _) in zip(ids, members, strict=True)
     }
-    return Cases({case: lesion for case, (_, _, lesion) in zip(ids, members, strict=True)}, keyed)
+    lesions = {case: lesion for case, (_, _, lesion, _) in zip(ids, members, strict=True)}
+    extents = {case: extent for case, (*_, extent) in zip(ids, members, strict=True)}
+    return Cases(lesions, keyed, extents)
 
 
 def draw_orders(cases: Cases, readers: int, repeats: float, rng: np.random.Generator) -> Orders:

@@ -39,7 +39,8 @@ class StudyCase:
     Attributes:
         id: random, hexadecimal.
         file: the CT, absolute or relative to where the study folder was named from.
-        center_ras_mm: where the lesion is. `radius_mm`: of the cue around it, in coarse steps.
+        center_ras_mm: where the lesion is. `radius_mm`: of the cue around it, in coarse steps;
+            the same for a matched pair.
         presets: (name, window, level), HU.
     """
 
