@@ -84,14 +84,16 @@ def compare(table: dict[str, np.ndarray], names: list[str]) -> dict:
                 below_drawn = mean[draws, b].sum(1)
                 some = below_drawn > 0
                 drawn = (mean[draws, a].sum(1) - base[draws, a].sum(1))[some] / below_drawn[some]
-                line |= {"gain": gain, "gain_interval": np.quantile(drawn, [0.025, 0.975]).tolist()}
+                telling = int((mean[:, b] > 0).sum())  # one patient tells nothing of others
+                ends = np.quantile(drawn, [0.025, 0.975]).tolist() if telling > 1 else [None, None]
+                line |= {"gain": gain, "gain_interval": ends}
             report[title][kind] = line
     return report
 
 
-def interval(low: float | None, high: float | None) -> str:
+def interval(low: float | None, high: float | None, form: str = ".3f") -> str:
     """In words; a single patient gives none."""
-    return "no interval" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return "no interval" if low is None or high is None else f"{low:{form}} to {high:{form}}"
 
 
 def main() -> None:
@@ -127,8 +129,7 @@ def main() -> None:
             seeds = ", ".join(f"{s:.3f}" for s in line["seeds"])
             text = f"  {kind:12} {line['value']:.3f} ({interval(line['low'], line['high'])}; seeds {seeds})"
             if "gain" in line:
-                low, high = line["gain_interval"]
-                text += f"; {line['gain']:+.3f} ({low:+.3f} to {high:+.3f})"
+                text += f"; {line['gain']:+.3f} ({interval(*line['gain_interval'], '+.3f')})"
             print(text)
     for number, case in enumerate(cases):
         dices = {k: v[:, number, names.index("dice")].mean() for k, v in table.items()}
