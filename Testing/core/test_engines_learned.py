@@ -148,6 +148,38 @@ def test_the_asked_contrast_is_what_the_lesion_gets(phantom, released, learned, 
     assert result.lesions[0].measured["contrast_hu"] == pytest.approx(asked, abs=2.0)
 
 
+@pytest.mark.parametrize(("name", "logit", "there_hu"), [("lung", 700.0, -80.0), ("liver", -90.0, 10.0)])
+def test_what_lies_in_the_mask_does_not_become_what_no_tumor_is(
+    phantom, learned, name, logit, there_hu, monkeypatch
+):
+    # A vessel in the lung, fluid in the liver: the change of the tissue around would be too much for it.
+    Answers(monkeypatch, logit)
+    row, mask, ct = organ(name), drawn(phantom, name, 14.0), phantom.ct.copy()
+    inside = mask.array > 0
+    vessel = inside & ((np.arange(inside.shape[2]) % 5 == 0) | (np.arange(inside.shape[1])[:, None] % 6 == 0))
+    ct.array[vessel] = there_hu
+    far = np.argwhere(inside & ~vessel)[0]
+    beyond = 400.0 if logit > 0 else -300.0
+    ct.array[tuple(far)] = beyond
+    labels = organ_labels(phantom.label_map(row.group), row)
+    request = Request(seed=2, gate=False, backend="torch", engine="learned", model=learned[row.group])
+    result = synthesize(ct, labels, request, mask=mask)
+    noise = Patch.around(ct, labels, result.lesions[0].mask, 14.0).noise
+    after, change = result.ct.hu()[vessel], result.ct.hu()[vessel] - there_hu
+    low, high = row.lesion_hu
+    if logit > 0:
+        assert high - 1 < after.max() <= high + 2 * noise + 1
+        assert change.min() >= 0
+    else:
+        assert low - 2 * noise - 1 <= after.min()
+        assert change.max() <= 0
+    assert result.ct.hu()[tuple(far)] == beyond
+    # The tissue of the organ itself is moved as the network says.
+    deep = ndimage.binary_erosion(inside, iterations=2) & ~vessel
+    moved = (result.ct.hu() - ct.hu())[deep]
+    assert np.median(moved) == pytest.approx(logit, rel=0.05)
+
+
 @pytest.mark.parametrize("name", ["liver", "lung"])
 def test_the_released_generator_darkens_the_abdomen_and_brightens_the_chest(
     phantom, folder, name, monkeypatch

@@ -203,6 +203,52 @@ def test_an_exophytic_tumor_bulges_into_fat_only(phantom):
     assert bulged >= 4
 
 
+def kidney_between(spacing: tuple[float, float, float], *, beside_hu: float, label_inside: int = 0):
+    """A kidney of 180 HU, blurred as CT does: fat on three sides and a slab of `beside_hu` along the fourth.
+
+    Returns the CT, labels whose border lies `label_inside` voxels too far inside, and the kidney and the
+    slab, bool.
+    """
+    shape = [int(130 / s) for s in spacing]
+    k, j, i = (
+        (a - (n - 1) / 2) * s for a, n, s in zip(np.indices(shape, sparse=True), shape, spacing, strict=True)
+    )
+    kidney = (k / 35) ** 2 + (j / 26) ** 2 + (i / 26) ** 2 < 1
+    slab = ~kidney & (i > 12) & (i < 40)
+    hu = np.where(kidney, 180.0, np.where(slab, beside_hu, -100.0))
+    hu = ndimage.gaussian_filter(hu, [0.9 / s for s in spacing])
+    hu += np.random.default_rng(0).normal(0.0, 8.0, hu.shape)
+    ct = Volume(hu.astype(np.int16), Geometry(shape, np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])))
+    label = ndimage.binary_erosion(kidney, iterations=label_inside) if label_inside else kidney
+    return ct, organ_labels(ct.like(np.where(label, 5, 0).astype(np.uint8)), organ("kidney")), kidney, slab
+
+
+@pytest.mark.parametrize("spacing", [(1.5, 1.5, 1.5), (5.0, 0.9, 0.9)])
+@pytest.mark.parametrize("beside_hu", [60.0, 300.0])
+def test_an_exophytic_tumor_leaves_bowel_that_touches_the_organ(spacing, beside_hu):
+    ct, labels, kidney, slab = kidney_between(spacing, beside_hu=beside_hu)
+    into_slab = outside = 0
+    for seed in range(8):
+        mask = sample_mask(ct, labels, 36.0, np.random.default_rng(seed), exophytic=True)
+        outside += (mask.inside & ~kidney[mask.box.slices]).sum()
+        into_slab += (mask.inside & slab[mask.box.slices]).sum()
+    assert outside > 0
+    assert into_slab <= 0.01 * outside
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.5, 1.5, 1.5), (5.0, 0.9, 0.9)])
+def test_a_label_a_voxel_too_small_keeps_no_exophytic_tumor_from_the_fat(spacing):
+    shares = []
+    for off in (0, 1):
+        ct, labels, kidney, _ = kidney_between(spacing, beside_hu=-100.0, label_inside=off)
+        masks = [
+            sample_mask(ct, labels, 36.0, np.random.default_rng(seed), exophytic=True) for seed in range(6)
+        ]
+        shares.append(np.mean([(m.inside & ~kidney[m.box.slices]).sum() / m.inside.sum() for m in masks]))
+    assert shares[0] > 0.1
+    assert shares[1] > 0.5 * shares[0]
+
+
 @given(st.sampled_from(sorted(ORGANS)), st.sampled_from(sorted(SIZE_CLASSES)), st.integers(0, 2**32))
 def test_a_size_class_lies_between_its_percentiles_of_real_tumors(name, size_class, seed):
     low, high = organ(name).size_class(size_class)

@@ -17,7 +17,9 @@ _OUTWARDS = 4  # draws per place at the organ's border
 _COARSE_VOXELS = 120_000
 _FAT_REACH_MM = 40.0  # how far around the organ the map looks for fat
 _FAT_HU = (-160.0, -20.0)  # where an exophytic tumor may bulge
-_BORDER_MM = 3.0  # partial volume and the label's own error
+_BORDER_MM = 3.0  # partial volume and the label's own error, at its widest
+_BRIGHTEST = 0.95  # quantile of the organ's HU: brighter is what touches it, bowel or a vessel
+_LEVEL_SAMPLES = 4096
 
 
 class OrganMap:
@@ -159,12 +161,34 @@ def allowed_in(ct: Volume, labels: OrganLabels, taken: list[TumorMask], *, exoph
 
 
 def _fat_around(hu: np.ndarray, organ: np.ndarray, unlabelled: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Fat, and the organ's own blurred border, which is neither fat nor labelled organ."""
+    """Fat, and the organ's own blurred border to it, which is neither fat nor labelled organ.
+
+    Near the organ, what a closing of organ and fat fills: too thin to be bowel, muscle or another organ, and
+    as a mixture of the two never brighter than the organ.
+    """
     hu = ndimage.gaussian_filter(hu, [0.8 / s for s in geometry.spacing])
-    fat = (hu > _FAT_HU[0]) & (hu < _FAT_HU[1])
-    reach = [2 * max(1, round(_BORDER_MM / s)) + 1 for s in geometry.spacing]
-    near = ndimage.maximum_filter(organ, reach)
-    return (fat | near & (hu > _FAT_HU[0])) & unlabelled
+    fat = (hu > _FAT_HU[0]) & (hu < _FAT_HU[1]) & unlabelled
+    if not organ.any():
+        return fat
+    widest = [max(1, round(_BORDER_MM / s)) for s in geometry.spacing]
+    grown = _any_near(organ | fat, [(0, n) for n in widest])
+    between = ~_any_near(~grown, [(n, 0) for n in widest]) & _any_near(organ, [(n, n) for n in widest])
+    level = hu[organ]
+    level = level[:: max(1, level.size // _LEVEL_SAMPLES)]
+    blurred = (hu > _FAT_HU[0]) & (hu <= np.quantile(level, _BRIGHTEST))
+    return fat | between & blurred & unlabelled
+
+
+def _any_near(mask: np.ndarray, reach: list[tuple[int, int]]) -> np.ndarray:
+    """Where any of `mask` lies in the box that reaches so many voxels down and up each axis: bool."""
+    for axis, (down, up) in enumerate(reach):
+        line, mask = np.moveaxis(mask, axis, 0), mask.copy()
+        found = np.moveaxis(mask, axis, 0)
+        for n in range(1, min(down, len(line) - 1) + 1):
+            found[n:] |= line[:-n]
+        for n in range(1, min(up, len(line) - 1) + 1):
+            found[:-n] |= line[n:]
+    return mask
 
 
 def _grown(mask: TumorMask, box: Box) -> np.ndarray:

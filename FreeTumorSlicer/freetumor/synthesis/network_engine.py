@@ -41,6 +41,10 @@ class NetworkEngine(ABC):
     def change(self, seen: Surroundings, near: Patch, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
         """Change in HU on the box of `near`, (k, j, i), and what was drawn for it."""
 
+    def held(self, change: np.ndarray, near: Patch, patch: Patch, style: Style) -> np.ndarray:
+        """`change` (HU, on the box of `near`) within what a lesion of `patch` may be; here as it is."""
+        return change
+
     def residual(self, patch: Patch, rng: np.random.Generator, style: Style) -> Residual:
         """See :class:`freetumor.synthesis.engines.Engine`.
 
@@ -54,7 +58,7 @@ class NetworkEngine(ABC):
             last = self._last = self._make(patch, rng)
         gain = 1.0 if style.contrast_hu is None else _gain(last, style.contrast_hu)
         hu = np.zeros(patch.box.shape, np.float32)
-        hu[last.near.box.within(patch.box)] = gain * last.change
+        hu[last.near.box.within(patch.box)] = self.held(gain * last.change, last.near, patch, style)
         return Residual(hu, {**last.parameters, "gain": round(gain, 4)})
 
     def _make(self, patch: Patch, rng: np.random.Generator) -> _Made:
