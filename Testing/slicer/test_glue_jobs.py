@@ -86,7 +86,7 @@ def test_inputs_written_in_pieces_are_the_volume(host, phantom, tmp_path):
 def test_an_error_of_the_job_comes_with_its_kind(runner, phantom, tmp_path):
     said = Said()
     write_volume(phantom.ct, tmp_path / "ct.nii")
-    runner.start("label-organs", {"ct": "ct.nii", "organ": "liver"}, folder=tmp_path, **said.callbacks)
+    runner.start("label-organs", {"ct": "ct.nii", "organ": "pancreas"}, folder=tmp_path, **said.callbacks)
     turn(lambda: not runner.isRunning)
     assert said.error[0] == "labels_missing"
     assert (tmp_path / "ct.nii").exists()  # a folder that was given stays
