@@ -15,7 +15,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from FreeTumorSynthLib.parameters import DRAW, SEGMENT, FreeTumorSynthParameterNode
 from FreeTumorSynthLib.placing import jumpTo
 from FreeTumorSynthLib.request import drawnMask, organVolume, requestOf
-from FreeTumorSynthLib.results import Result, addResult
+from FreeTumorSynthLib.results import LABELED_BY, Result, addResult
 from FreeTumorSynthLib.view3d import organModel, showTumors
 
 _CT, _LABELS, _MASK = "ct.nii", "labels.nii", "mask.nii"
@@ -75,6 +75,7 @@ class SynthLogic(ScriptedLoadableModuleLogic):
             mask = read_volume(folder / result["labels"]).array == result["value"]
             name = _("Organs of {ct}").format(ct=ct.GetName())
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+            node.SetAttribute(LABELED_BY, result["model"] or result["labeler"])
             node.CreateDefaultDisplayNodes()
             node.GetDisplayNode().SetVisibility2DFill(False)
             title = row.site.meaning

@@ -17,7 +17,7 @@ from FreeTumorSynthLib.networks import Networks
 from FreeTumorSynthLib.parameters import DRAW, MODES, PLACE
 from FreeTumorSynthLib.placing import PointPlacement, crosshairPosition
 from FreeTumorSynthLib.request import position
-from FreeTumorSynthLib.results import Result
+from FreeTumorSynthLib.results import LABELED_BY, Result
 from FreeTumorSynthLib.saving import Saving
 
 _LAST_SEED = 999_999
@@ -122,9 +122,12 @@ class SynthPanel:
 
     def onLabelOrgan(self) -> None:
         """Compute the organ from the CT."""
-        self.run(
-            self.logic.labelOrgan, self.parameters, onDone=lambda _node: self.finished(_("Organ computed."))
-        )
+        said = _("Organ computed ({labeler}). Look at it before you use it.")
+
+        def done(node) -> None:
+            self.finished(said.format(labeler=node.GetAttribute(LABELED_BY)))
+
+        self.run(self.logic.labelOrgan, self.parameters, onDone=done)
 
     def _onModeTab(self, index: int) -> None:
         if self.parameters is not None and not self._updating:

@@ -12,7 +12,7 @@ from FreeTumorSlicerLib.volumes import labelsFromSegmentation, nodeFromVolume, s
 from slicer.i18n import tr as _
 
 SYNTHETIC, PROVENANCE, STATE = "FreeTumor.Synthetic", "FreeTumor.Provenance", "FreeTumor.State"
-SEGMENTS, JOB = "FreeTumor.Segments", "FreeTumor.Job"
+SEGMENTS, JOB, LABELED_BY = "FreeTumor.Segments", "FreeTumor.Job", "FreeTumor.LabeledBy"
 PENDING, ACCEPTED = "pending", "accepted"
 _INPUT, _SEGMENTATION, _ORGAN = "FreeTumorInput", "FreeTumorSegmentation", "FreeTumorOrgan"
 

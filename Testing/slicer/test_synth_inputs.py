@@ -106,6 +106,7 @@ def test_lungs_are_computed_and_become_the_chosen_organ(synth, phantom):
     ui.organComboBox.currentIndex = ui.organComboBox.findText("lung")
     ui.labelOrganButton.click()
     finish(synth)
+    assert "thresholds" in ui.statusLabel.text
     lungs = mask(ui.organSegmentSelector.currentNode(), ui.organSegmentSelector.currentSegmentID(), ct)
     truth = phantom.organ("lung")
     assert 2 * (lungs & truth).sum() / (lungs.sum() + truth.sum()) > 0.9, ui.statusLabel.text
